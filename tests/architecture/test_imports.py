@@ -1,0 +1,90 @@
+"""Looking at a spec needs neither torch nor numpy: held in a fresh process, command by command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.architecture.package import PACKAGE
+from tests.conftest import cli_environment
+
+SPEC = """\
+inputs:
+  image: [28, 28, 1]
+blocks:
+  conv:
+    params: {filters: 8}
+    inputs: {x: [null, null, null]}
+    layers:
+      y: {type: Conv2D, filters: "${filters}", kernel_size: 3, activation: relu}
+shared:
+  encoder: {type: Dense, units: 16}
+layers:
+  maps: {type: conv, filters: 4, repeat: 2}
+  flat: {type: Flatten}
+  code: {use: encoder}
+  digit: {type: Dense, units: 10, activation: softmax}
+outputs:
+  digit: {loss: sparse_categorical_crossentropy, metrics: [accuracy]}
+data: {type: Synthetic, samples: 10}
+train: {optimizer: {type: Adam, learning_rate: 0.001}, epochs: 1}
+"""
+LOOK = """
+import sys
+try:
+    STATEMENT
+except SystemExit as ended:
+    assert not ended.code, ended.code
+loaded = sorted({"torch", "numpy", "rich"} & set(sys.modules))
+print("LOADED", *loaded, file=sys.stderr)
+"""
+
+
+def loaded_by(statement, cwd):
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK.replace("STATEMENT", statement)],
+        cwd=cwd,
+        env=cli_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.splitlines()[-1].removeprefix("LOADED").split())
+
+
+@pytest.fixture
+def folder(spec):
+    return spec(SPEC).parent
+
+
+def test_importing_modelspec_loads_nothing_heavy(folder):
+    assert not loaded_by("import modelspec", folder)
+
+
+@pytest.mark.skipif(not (PACKAGE / "compiler.py").exists(), reason="no compiler.py yet")
+def test_checking_a_spec_loads_nothing_heavy(folder):
+    assert not loaded_by("import modelspec; modelspec.check('spec.yaml')", folder)
+
+
+@pytest.mark.skipif(not (PACKAGE / "cli").exists(), reason="no modelspec/cli yet")
+@pytest.mark.parametrize(
+    ("arguments", "may_load"),
+    [
+        (["--help"], set()),
+        (["validate", "spec.yaml"], set()),
+        (["validate", "spec.yaml", "--format", "json"], set()),
+        (["summary", "spec.yaml"], {"rich"}),  # it draws a table
+        (["summary", "spec.yaml", "--format", "json"], set()),
+        (["show", "spec.yaml"], set()),
+        (["graph", "spec.yaml"], set()),
+    ],
+    ids=" ".join,
+)
+def test_a_command_that_looks_at_a_spec_loads_nothing_heavy(folder, arguments, may_load):
+    statement = f"sys.argv[1:] = {arguments!r}; from modelspec.cli import main; main()"
+    assert loaded_by(statement, folder) <= may_load
