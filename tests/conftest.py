@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,6 +19,11 @@ os.environ["KERAS_BACKEND"] = "torch"  # read once, when keras is first imported
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the machine: one thread each
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = "1"  # read once, when torch or numpy is first imported
+
+# Every run sees the same examples; --hypothesis-profile=nightly looks for new ones.
+settings.register_profile("house", deadline=None, derandomize=True)
+settings.register_profile("nightly", deadline=None, max_examples=1000, print_blob=True)
+settings.load_profile("house")
 
 
 class Result(NamedTuple):
