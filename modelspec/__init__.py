@@ -1,0 +1,1 @@
+"""Neural networks written in YAML, checked, trained and exported."""

@@ -1,0 +1,72 @@
+"""Which known word a wrong one was probably meant to be."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MOST = 3
+LONGEST = 64  # longer words are no typing mistakes, and cost time
+
+
+def nearest(word: str, candidates: Iterable[str]) -> list[str]:
+    """At most three candidates that are near the word, best first."""
+    folded = _folded(word)
+    if not folded or len(word) > LONGEST:
+        return []
+    scored = []
+    for candidate in dict.fromkeys(candidates):
+        score = _score(folded, _folded(candidate))
+        if score is not None:
+            scored.append((score, candidate.lower() != word.lower(), candidate))
+    scored.sort()
+    if not scored:
+        return []
+    # Beside a near-certain match, far ones only distract.
+    reach = scored[0][0] + 1.0
+    return [candidate for score, _, candidate in scored if score <= reach][:MOST]
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> tuple[str, ...]:
+    """A help line that suggests the nearest candidates; none where nothing is near."""
+    near = [f"`{candidate}`" for candidate in nearest(word, candidates)]
+    if not near:
+        return ()
+    *first, last = near
+    return (f"did you mean {', '.join(first)} or {last}?" if first else f"did you mean {last}?",)
+
+
+def _folded(word: str) -> str:
+    return word.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def _score(word: str, candidate: str) -> float | None:
+    """0 for the same word, the edit distance for a near one, None for any other."""
+    if word == candidate:
+        return 0.0
+    most = max(1, min(len(word), len(candidate)) // 3)
+    if abs(len(word) - len(candidate)) <= most:
+        edits = distance(word, candidate, most)
+        if edits <= most and edits < len(word):
+            return float(edits)
+    if len(word) >= 3 and len(candidate) >= 3:
+        if candidate.startswith(word) or (word.startswith(candidate) and len(candidate) >= 4):
+            return 1.0 + abs(len(word) - len(candidate)) / 16
+    return None
+
+
+def distance(a: str, b: str, most: int) -> int:
+    """Damerau-Levenshtein distance (adjacent swaps count one); `most + 1` when it is larger."""
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        last, before, row = before, row, [i] + [0] * len(b)
+        for j, y in enumerate(b, 1):
+            best = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                best = min(best, last[j - 2] + 1)
+            row[j] = best
+        if min(row) > most:
+            return most + 1
+    return min(row[-1], most + 1)

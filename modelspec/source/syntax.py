@@ -1,0 +1,260 @@
+"""libyaml's syntax errors, in words that say what to do."""
+
+from __future__ import annotations
+
+from .diagnostics import Edit
+from .text import Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .parser import Builder, Open
+
+_CLOSES = {"{": "}", "[": "]"}
+
+
+def explain(error: Any, builder: Builder) -> None:
+    """Adds the diagnostic of a syntax error, at which parsing ends."""
+    mark = error.problem_mark or error.context_mark
+    Fault(error, mark, builder).report()
+
+
+class Fault:
+    """One syntax error: what libyaml said, and the text around the place it said it of."""
+
+    def __init__(self, error: Any, mark: Any, builder: Builder) -> None:
+        self.problem: str = error.problem or ""
+        self.context: str = error.context or ""
+        self.builder = builder
+        self.source = builder.source
+        lines = self.source.lines
+        self.line = min(mark.line + 1, len(lines))
+        self.text = lines[self.line - 1]
+        self.column = mark.column + 1 if mark.line < len(lines) else len(self.text) + 1
+        self.char = self.text[self.column - 1 : self.column]
+        self.head = self.text[: self.column - 1]
+        opening = error.context_mark
+        self.opening = None if opening is None else self.at(opening.line + 1, opening.column + 1)
+
+    def report(self) -> None:
+        """Finds the words for it."""
+        flow = self.open_bracket()
+        if "\t" in (self.char, *self.head.strip(" ")[:1]) and not self.head.strip():
+            self.tab()
+        elif "quoted scalar" in self.context:
+            self.quoted()
+        elif "cannot start any token" in self.problem and self.char in "@`%":
+            self.reserved()
+        elif "scanning an alias" in self.context or "scanning an anchor" in self.context:
+            self.reserved()
+        elif flow is not None:
+            self.in_brackets(flow)
+        elif self.char and self.char in "]}":
+            self.closes_nothing()
+        elif "mapping values are not allowed" in self.problem:
+            self.second_colon()
+        elif "block sequence entries are not allowed" in self.problem:
+            self.add("syntax", "a list begins on a line of its own, or stands in brackets",
+                     self.here(), "no list can begin here",
+                     help="put `- ` on the next line, or write [a, b]")  # fmt: skip
+        elif "block collection" in self.context or "block mapping" in self.context:
+            self.misfit()
+        else:
+            self.other()
+
+    # -- the faults
+
+    def tab(self) -> None:
+        stop = len(self.text) - len(self.text.lstrip(" \t"))
+        start = self.text.index("\t") + 1
+        span = Span(self.source, self.line, start, self.line, stop + 1)
+        self.add(
+            "tab-indent",
+            "YAML is indented with spaces",
+            span,
+            "this is a tab" if stop - start == 0 else "here is a tab",
+            help="replace it with spaces; most editors can do so for the whole file",
+            fix=Edit(span, "  " * self.text[start - 1 : stop].count("\t")),
+        )
+
+    def quoted(self) -> None:
+        opening = self.opening or self.here()
+        if "escape" in self.problem:
+            end = self.column + 2
+            self.add(
+                "syntax",
+                "a backslash in double quotes begins an escape",
+                Span(self.source, self.line, self.column, self.line, end),
+                f"`{self.text[self.column - 1 : end - 1]}` is none",
+                help="use single quotes, where a backslash is a backslash, or write `\\\\`",
+            )
+            return
+        self.add("unclosed-quote", "a quoted text needs its closing quote", opening,
+                 "this quote is never closed")  # fmt: skip
+
+    def reserved(self) -> None:
+        word = self.word_here()
+        text = self.source.lines[word.line - 1][word.column - 1 : word.end_column - 1]
+        quoted = f'"{text}"'
+        self.add(
+            "needs-quotes",
+            f"a text that starts with `{text[:1]}` stands in quotes",
+            word,
+            "this means something else in YAML",
+            help=f"write {quoted}",
+            fix=Edit(word, quoted),
+        )
+
+    def in_brackets(self, opened: Open) -> None:
+        start = opened.node.span
+        bracket = self.source.lines[start.line - 1][start.column - 1 : start.column]
+        closing = _CLOSES.get(bracket, "]")
+        if self.head.endswith("$") and self.char == "{":
+            self.dollar()
+            return
+        at_end = self.line == len(self.source.lines) and not self.text[self.column - 1 :].strip()
+        if at_end:
+            label = "the text ends here"
+        elif self.char == ":" and self.line > start.line:
+            label = "a new entry begins here"
+        elif self.char and self.char in "]}":
+            label = f"`{self.char}` does not close `{bracket}`"
+        else:
+            label = f"expected `,` or `{closing}` before this"
+        self.add(
+            "unclosed-bracket",
+            f"`{bracket}` needs its `{closing}`",
+            self.entry_before() if label.startswith("a new entry") else self.here(),
+            label,
+            also=((Span(self.source, start.line, start.column, start.line, start.column + 1),
+                   f"`{bracket}` is opened here"),),
+            help=f"close it with `{closing}`" if self.line > start.line or self.char in "]}"
+            else f"separate the entries with `, `, or close it with `{closing}`",
+        )  # fmt: skip
+
+    def dollar(self) -> None:
+        start = self.column - 1
+        stop = self.text.find("}", start)
+        stop = len(self.text) if stop < 0 else stop + 1
+        span = Span(self.source, self.line, start, self.line, stop + 1)
+        quoted = f'"{self.text[start - 1 : stop]}"'
+        self.add("needs-quotes", "`${...}` inside brackets stands in quotes", span,
+                 "YAML takes this brace for its own", help=f"write {quoted}",
+                 fix=Edit(span, quoted))  # fmt: skip
+
+    def closes_nothing(self) -> None:
+        self.add("syntax", f"every `{self.char}` closes a bracket", self.here(),
+                 "this one closes nothing", help="delete it")  # fmt: skip
+
+    def second_colon(self) -> None:
+        last = self.builder.last
+        if last is not None and last.span.line < self.line:
+            self.runs_on(last.span)
+            return
+        self.add(
+            "syntax",
+            "a line holds one `key: value`",
+            self.here(),
+            "a second `:` on this line",
+            help=(
+                "put a text that holds `: ` in quotes",
+                "put a mapping in braces, {key: value}, or on lines of its own",
+            ),
+        )
+
+    def runs_on(self, start: Span) -> None:
+        """A line was taken for the continuation of the text above it."""
+        above = self.source.lines[start.line - 1]
+        whole = self.source.whole_line(start.line)
+        if start.column == whole.column:
+            colon = above.find(":")
+            if 0 <= colon < len(above.rstrip()) - 1:
+                help = f"put a space after the colon: `{_spaced(above.strip())}`"
+                fact = "the `:` here is followed by no space"
+            else:
+                help = f"add a colon: `{above.strip()}:`"
+                fact = "this line has no `:`"
+            self.add("syntax", "an entry is `key: value`", whole, fact, help=help)
+            return
+        self.add(
+            "bad-indent",
+            "entries of one mapping begin in the same column",
+            self.entry_before(),
+            "this is indented deeper than the entry above",
+            also=((Span(start.source, start.line, start.column, start.line, whole.end_column),
+                   "and continues this value"),),
+            help="align it with the entry above; or leave that one's value empty to nest this one",
+        )  # fmt: skip
+
+    def misfit(self) -> None:
+        if self.head.strip() and not self.head.strip().startswith("-"):
+            rest = self.source.whole_line(self.line)
+            self.add("syntax", "a value ends where its quote or bracket closes",
+                     Span(self.source, self.line, self.column, self.line, rest.end_column),
+                     "this stands after it",
+                     help="delete it, or put all of it inside the quotes")  # fmt: skip
+            return
+        also = () if self.opening is None else ((self.opening, "it begins here"),)
+        if self.char == "-" and "block mapping" in self.context:
+            self.add("syntax", "a mapping holds entries `key: value`", self.here(),
+                     "a list entry", also=also)  # fmt: skip
+        elif "'-' indicator" in self.problem and self.opening is not None and (
+            self.opening.column == self.column
+        ):
+            self.add("syntax", "every entry of a list begins with `- `", self.entry_before(),
+                     "no `- `", also=also)  # fmt: skip
+        else:
+            self.add("bad-indent", "a line begins in the column of an entry above it",
+                     self.entry_before(), f"nothing above begins in column {self.column}",
+                     also=also if also and self.opening and self.opening.column != self.column
+                     else ())  # fmt: skip
+
+    def other(self) -> None:
+        problem = self.problem.replace("did not find expected", "expected").removeprefix("found ")
+        self.add("syntax", "this is not YAML", self.here(), problem or "not understood")
+
+    # -- places
+
+    def open_bracket(self) -> Open | None:
+        """The innermost bracket that is open at the fault."""
+        stack = self.builder.stack
+        for opened in reversed(stack):
+            start = opened.node.span
+            if opened.flow and self.source.lines[start.line - 1][start.column - 1] in "[{":
+                return opened
+        return None
+
+    def at(self, line: int, column: int) -> Span:
+        return Span(self.source, line, column, line, column + 1)
+
+    def here(self) -> Span:
+        return self.at(self.line, self.column)
+
+    def word_here(self) -> Span:
+        """The word that begins at the fault, or right before it for `*` and `&`."""
+        start = self.column
+        while start > 1 and self.text[start - 2 : start - 1] in ("*", "&"):
+            start -= 1
+        stop = start
+        while stop <= len(self.text) and self.text[stop - 1] not in " ,]}":
+            stop += 1
+        return Span(self.source, self.line, start, self.line, max(stop, start + 1))
+
+    def entry_before(self) -> Span:
+        """From the first word of the line to the fault, or that word where the fault is it."""
+        start = len(self.text) - len(self.text.lstrip()) + 1
+        stop = self.column
+        if stop <= start:
+            line = self.text[start - 1 :]
+            word = line.split(": ")[0].rstrip(":") if ":" in line else line
+            stop = start + max(1, len(word.rstrip()))
+        return Span(self.source, self.line, start, self.line, stop)
+
+    def add(self, code: str, message: str, span: Span, label: str, **rest: Any) -> None:
+        self.builder.report.error(code, message, span, label, **rest)
+
+
+def _spaced(line: str) -> str:
+    key, _, value = line.partition(":")
+    return f"{key}: {value}"
