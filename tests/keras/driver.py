@@ -1,0 +1,314 @@
+"""One example of the catalogue, run by our declaration and lowering, and by Keras itself.
+
+Both sides get the same arguments, the same weights and the same inputs. What a family does in its
+own way stands in the two tables below, `FOREIGN` and `KERAS_NAMES`.
+"""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import keras
+import torch
+import yaml
+from torch import Tensor
+
+from modelspec.catalog.words import Words, find, names, snake
+from modelspec.engine.lowering import Masked, lowering
+from modelspec.engine.random import Random
+from modelspec.language import kinds
+from modelspec.language.layer import Layer, Weight
+from modelspec.source.diagnostics import Report
+from modelspec.source.text import Source, Span
+from modelspec.source.tree import from_plain
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "modelspec" / "catalog" / "examples"
+BATCH = 3
+
+#: Layers that Keras has no counterpart of.
+FOREIGN = {"TorchModule", "PythonModule"}
+
+#: Our weight -> Keras's name for it, where the last part differs.
+KERAS_NAMES: dict[str, dict[str, str]] = {}
+
+
+class Example(NamedTuple):
+    """One entry of an example file: the inputs by port, and the layer as plain data."""
+
+    name: str
+    number: int
+    inputs: dict[str, Any]
+    plain: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}-{self.number}"
+
+    @property
+    def seed(self) -> int:
+        return zlib.crc32(self.id.encode())
+
+
+def examples() -> list[Example]:
+    """Every example of every layer, in the catalogue's order."""
+    written: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(EXAMPLES.glob("*.yaml")):
+        written |= yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    return [
+        Example(name, number, entry["inputs"], entry["layer"])
+        for name in names("layers")
+        for number, entry in enumerate(written.get(name, ()), 1)
+    ]
+
+
+class Inner(Words):
+    """Reads the layer inside a wrapper as a plain word; the resolver's part, for tests."""
+
+    def entry(self, node: Any) -> Any:
+        return self.word("layers", node)
+
+
+def declared(plain: dict[str, Any]) -> Layer:
+    """Our layer; raises Rejected."""
+    report = Report()
+    place = Span(Source("<example>", ""), 1, 1, 1, 1)
+    try:
+        layer: Any = Inner(report).word("layers", from_plain(plain, place))
+    except kinds.Reported:
+        report.raise_if_errors()
+        raise
+    return layer
+
+
+# Keras's half
+
+
+def keras_layer(plain: dict[str, Any]) -> Any:
+    """Keras's layer with the same arguments."""
+    cls = find("layers", plain["type"])
+    given = {k: keras_value(cls.arguments[k], v) for k, v in plain.items() if k != "type"}
+    return getattr(keras.layers, cls.__name__)(**given)
+
+
+def keras_value(kind: kinds.Kind[Any], value: Any) -> Any:
+    """One argument as Keras takes it."""
+    if isinstance(kind, kinds.Entry) and value is not None:
+        return keras_layer(value)
+    if isinstance(kind, kinds.Named) and isinstance(value, dict):
+        return keras_word(kind.group, value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def keras_word(group: str, plain: dict[str, Any]) -> Any:
+    """A regularizer, an initializer, an activation ... with arguments."""
+    arguments = {k: v for k, v in plain.items() if k != "type"}
+    if group == "activations":
+        return functools.partial(getattr(keras.activations, snake(plain["type"])), **arguments)
+    return getattr(getattr(keras, group), find(group, plain["type"]).__name__)(**arguments)
+
+
+def call_keras(layer: Any, ports: dict[str, Any], **more: Any) -> Any:
+    first, *rest = ports.values()
+    named = dict(zip(list(ports)[1:], rest, strict=True))
+    return layer(first, **named, **more)
+
+
+def keras_weights(layer: Any) -> list[Any]:
+    return [*layer.trainable_weights, *layer.non_trainable_weights]
+
+
+# What both are fed
+
+
+def of_ports(inputs: dict[str, Any], layer: Layer) -> dict[str, Any]:
+    """The example's inputs by port: a list of them for a port that takes many."""
+    ports = layer.ports()
+    if len(ports) == 1 and ports[0].many:
+        return {ports[0].name: list(inputs.values())}
+    if len(ports) == 1:
+        return {ports[0].name: next(iter(inputs.values()))}
+    return dict(inputs)
+
+
+def spread(function: Callable[[Any], Any], ports: dict[str, Any]) -> dict[str, Any]:
+    """A function of one written input, over ports that take one and ports that take many."""
+    return {
+        name: [function(one) for one in value] if is_many(value) else function(value)
+        for name, value in ports.items()
+    }
+
+
+def is_many(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], list | dict)
+
+
+def shape_of(written: Any) -> tuple[Any, ...]:
+    return tuple(written["shape"] if isinstance(written, dict) else written)
+
+
+def dtype_of(written: Any) -> str:
+    return str(written.get("dtype", "float32")) if isinstance(written, dict) else "float32"
+
+
+def drawn(written: Any, generator: torch.Generator) -> Tensor:
+    """A seeded tensor for a written input: normal floats, integers below `max`, or booleans."""
+    shape, dtype = (BATCH, *shape_of(written)), dtype_of(written)
+    if dtype == "bool":
+        return torch.rand(shape, generator=generator) < 0.5
+    if dtype.startswith(("int", "uint")):
+        low, high = written.get("min", 0), written.get("max", 10)
+        return torch.randint(low, high, shape, generator=generator).to(getattr(torch, dtype))
+    return torch.randn(shape, generator=generator).to(getattr(torch, dtype))
+
+
+def drawn_weight(weight: Weight, generator: torch.Generator) -> Tensor:
+    """Small values everywhere, biases and statistics too, so that two swapped tensors show."""
+    value = 0.4 * torch.randn(weight.shape, generator=generator)
+    return 0.5 + value.abs() if "variance" in weight.name else value
+
+
+def tensors_in(ports: dict[str, Any]) -> Iterator[Tensor]:
+    for value in ports.values():
+        yield from value if isinstance(value, list) else [value]
+
+
+# Our half
+
+
+class Recording(Random):
+    """Random draws that say whether anything was drawn."""
+
+    __slots__ = ("generator_", "used")
+
+    def __init__(self, seed: int) -> None:
+        self.device = "cpu"
+        self.used = False
+        self.generator_ = torch.Generator().manual_seed(seed)
+
+    @property
+    def generator(self) -> torch.Generator:  # type: ignore[override]
+        self.used = True
+        return self.generator_
+
+
+class Given(NamedTuple):
+    """What a call of a lowering left."""
+
+    outputs: list[Tensor]
+    mask: Any
+    updates: dict[str, Tensor]
+    is_random: bool
+
+
+def nested(weights: dict[str, Tensor]) -> SimpleNamespace:
+    """`{"forward.kernel": t}` as `w.forward.kernel`."""
+    root = SimpleNamespace()
+    for name, tensor in weights.items():
+        *path, last = name.split(".")
+        place = root
+        for part in path:
+            place = place.__dict__.setdefault(part, SimpleNamespace())
+        setattr(place, last, tensor)
+    return root
+
+
+def call_ours(
+    layer: Layer,
+    weights: dict[str, Tensor],
+    ports: dict[str, Any],
+    masks: dict[str, Any] | None = None,
+    training: bool = False,
+) -> Given:
+    """Our layer on tensors by port, as the executor calls it."""
+    function, asks = lowering(type(layer))
+    updates: dict[str, Tensor] = {}
+    random = Recording(7)
+    by_port = [(masks or {}).get(port.name) for port in layer.ports()]
+    first = by_port[0][0] if isinstance(by_port[0], list) else by_port[0]
+    offered = {
+        "training": training,
+        "mask": first,
+        "masks": by_port,
+        "random": random,
+        "update": updates.__setitem__,
+        "body": functools.partial(body, layer, weights, training),
+    }
+    tensors = [ports.get(port.name) for port in layer.ports()]
+    more = {name: offered[name] for name in asks}
+    result = function(layer, nested(weights), *tensors, **more)
+    mask = result.mask if isinstance(result, Masked) else first if layer.masking == "pass" else None
+    value = result.value if isinstance(result, Masked) else result
+    outputs = list(value) if isinstance(value, tuple | list) else [value]
+    return Given(outputs, mask, updates, random.used)
+
+
+def body(
+    wrapper: Any, weights: dict[str, Tensor], training: bool, x: Tensor, mask: Tensor | None = None
+) -> Tensor:
+    """The layer inside a wrapper, on one tensor."""
+    masks = {"x": mask}
+    return call_ours(wrapper.layer, weights, {"x": x}, masks, training).outputs[0]
+
+
+def weights_of(layer: Any, *shapes: Any) -> list[Weight]:
+    """The declared weights; those of the layer inside, for a wrapper that declares none itself."""
+    own = list(layer.weights(*shapes))
+    if own or not hasattr(layer, "layer"):
+        return own
+    return list(layer.layer.weights(shapes[0][1:]))
+
+
+class Pair:
+    """Our layer and Keras's with the same arguments, weights and inputs."""
+
+    def __init__(self, example: Example) -> None:
+        self.example = example
+        self.ours = declared(example.plain)
+        self.theirs = keras_layer(example.plain)
+        self.written = of_ports(example.inputs, self.ours)
+        generator = torch.Generator().manual_seed(example.seed)
+        self.inputs = spread(functools.partial(drawn, generator=generator), self.written)
+        by_port = spread(shape_of, self.written)
+        self.shapes = [by_port.get(port.name) for port in self.ours.ports()]
+        self.declared = weights_of(self.ours, *self.shapes)
+        self.weights = {w.name: drawn_weight(w, generator) for w in self.declared}
+        call_keras(self.theirs, self.inputs)  # builds it
+        self.assign()
+
+    def ordered(self) -> list[Weight]:
+        """The declared weights in Keras's order: those that are trained first."""
+        return sorted(self.declared, key=lambda weight: not weight.trainable)
+
+    def assign(self) -> None:
+        for weight, variable in zip(self.ordered(), keras_weights(self.theirs), strict=True):
+            variable.assign(self.weights[weight.name])
+
+    def leaves(self) -> tuple[dict[str, Any], list[Tensor]]:
+        """Fresh copies of the inputs, and those of them that a gradient can reach."""
+        copies = {
+            name: [one.clone() for one in value] if isinstance(value, list) else value.clone()
+            for name, value in self.inputs.items()
+        }
+        floats = [x.requires_grad_() for x in tensors_in(copies) if x.is_floating_point()]
+        return copies, floats
+
+    def masks(self) -> dict[str, Any]:
+        """A mask for each input with a time axis: `(batch, time)`, the first step always there."""
+        generator = torch.Generator().manual_seed(self.example.seed + 1)
+
+        def one(x: Tensor) -> Tensor | None:
+            if x.ndim < 3:
+                return None
+            mask = torch.rand(x.shape[:2], generator=generator) < 0.7
+            mask[:, 0] = True
+            return mask
+
+        return {
+            name: [one(x) for x in value] if isinstance(value, list) else one(value)
+            for name, value in self.inputs.items()
+        }
