@@ -21,7 +21,7 @@ CODES: dict[str, str] = {
     "bad-key": "A key is one word or number, never a list or a mapping.",
     "too-deep": "A spec is nested at most 100 levels deep.",
     "huge-number": "A number is too large to be read.",
-    "too-large": "Something exceeds a limit that keeps hostile or mistaken specs from eating memory.",
+    "too-large": "A limit is passed that keeps mistaken and hostile specs from eating memory.",
     # The language
     "not-a-spec": "A spec is a mapping with keys such as inputs, layers and outputs.",
     "unknown-key": "The key does not exist at this place.",

@@ -187,7 +187,7 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
         rank = files.setdefault(source, len(files)) if source is not None else 1 << 60
         place = (rank, order, diagnostic.severity, diagnostic.code, diagnostic.message)
         unique.setdefault(place, diagnostic)
-    return [unique[place] for place in sorted(unique)]  # type: ignore[type-var]
+    return [unique[place] for place in sorted(unique)]
 
 
 def _labels(also: Iterable[Label | tuple[Span, str]]) -> tuple[Label, ...]:

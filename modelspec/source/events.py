@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 def parser_class() -> Any:
     """A class whose instances hand out events by `get_event`."""
     try:
-        from yaml.cyaml import CParser
+        from yaml._yaml import CParser
     except ImportError:
         return _pure_parser_class()
     return CParser

@@ -139,5 +139,5 @@ def spelled(value: int | float | bool | None) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return int.__repr__(value)
-    text = float.__repr__(value)
+    text = float.__repr__(value).replace("e-0", "e-").replace("e+0", "e+")
     return {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}.get(text, text)

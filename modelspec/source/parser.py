@@ -94,18 +94,16 @@ class Builder:
         start, end = event.start_mark, event.end_mark
         span = Span(self.source, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
         text, style = event.value, event.style
-        plain, quotable = event.implicit
         if style:
             if style in "|>":
                 span = self.trimmed(span)
             node = Scalar(text, text, True, span)
         else:
             node = Scalar(self.value(text, span), text, False, span)
-        if not plain or event.anchor is not None:
-            if event.anchor is not None:
-                self.anchor(event)
-            if event.tag is not None or (quotable and not style):
-                self.tag(event)
+        if event.anchor is not None:
+            self.anchor(event)
+        if event.tag is not None:
+            self.tag(event)
         if len(text) > MAX_SCALAR:
             self.stop("too-large", "a text is at most 1 MiB long", span, f"{len(text):,} long")
         self.last = node
@@ -127,7 +125,7 @@ class Builder:
     def open(self, node: Sequence | Mapping, event: Any) -> None:
         if event.anchor is not None:
             self.anchor(event)
-        if event.tag is not None or not event.implicit:
+        if event.tag is not None:
             self.tag(event)
         self.stack.append(Open(node, bool(event.flow_style)))
         if len(self.stack) > MAX_DEPTH:
@@ -183,6 +181,8 @@ class Builder:
         elif top.key is None:
             top.key = self.key(top, node)
         else:
+            if top.flow and isinstance(node, Scalar) and not node.text and not node.quoted:
+                self.missing_space(top.key, node)
             top.node.entries.append(Entry(top.key, node))
             top.key = None
 
@@ -231,6 +231,20 @@ class Builder:
             "here again",
             also=((earlier.span, "first given here"),),
             help="keep one of the two",
+        )
+
+    def missing_space(self, key: Scalar, value: Scalar) -> None:
+        """`{units:32}` is one word to YAML, and would be a key without a value."""
+        name, colon, rest = key.text.partition(":")
+        if key.quoted or not (name and colon and rest) or value.span.column != key.span.end_column:
+            return
+        self.refuse(
+            "syntax",
+            "an entry is `key: value`",
+            key.span,
+            "the `:` here is followed by no space",
+            help=f"write `{_short(name)}: {_short(rest)}`",
+            fix=Edit(key.span, f"{name}: {rest}"),
         )
 
     def bad_key(self, node: Node) -> None:

@@ -24,7 +24,7 @@ def nearest(word: str, candidates: Iterable[str]) -> list[str]:
     if not scored:
         return []
     # Beside a near-certain match, far ones only distract.
-    reach = scored[0][0] + 1.0
+    reach = scored[0][0] + 1.0 if scored[0][0] else 0.0
     return [candidate for score, _, candidate in scored if score <= reach][:MOST]
 
 
@@ -50,9 +50,9 @@ def _score(word: str, candidate: str) -> float | None:
         edits = distance(word, candidate, most)
         if edits <= most and edits < len(word):
             return float(edits)
-    if len(word) >= 3 and len(candidate) >= 3:
-        if candidate.startswith(word) or (word.startswith(candidate) and len(candidate) >= 4):
-            return 1.0 + abs(len(word) - len(candidate)) / 16
+    longer, shorter = (word, candidate) if len(word) > len(candidate) else (candidate, word)
+    if len(shorter) >= 3 and longer.startswith(shorter):
+        return 1.0 + (len(longer) - len(shorter)) / 16
     return None
 
 

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from .parser import Builder, Open
 
 _CLOSES = {"{": "}", "[": "]"}
+_INDICATED = (
+    "while scanning an alias",
+    "while scanning an anchor",
+    "while scanning a block scalar",
+)
+_ESCAPE_PROBLEMS = ("escape", "hexdecimal", "hexadecimal")
 
 
 def explain(error: Any, builder: Builder) -> None:
@@ -44,12 +50,12 @@ class Fault:
             self.tab()
         elif "quoted scalar" in self.context:
             self.quoted()
-        elif "cannot start any token" in self.problem and self.char in "@`%":
-            self.reserved()
-        elif "scanning an alias" in self.context or "scanning an anchor" in self.context:
+        elif self.begins_with_indicator():
             self.reserved()
         elif flow is not None:
             self.in_brackets(flow)
+        elif "could not find expected ':'" in self.problem and self.opening is not None:
+            self.no_entry(self.source.whole_line(self.opening.line))
         elif self.char and self.char in "]}":
             self.closes_nothing()
         elif "mapping values are not allowed" in self.problem:
@@ -62,6 +68,12 @@ class Fault:
             self.misfit()
         else:
             self.other()
+
+    def begins_with_indicator(self) -> bool:
+        """Whether a text starts with a character that YAML keeps for itself: @ ` % * & ? | >."""
+        if "cannot start any token" in self.problem:
+            return bool(self.char) and self.char in "@`%"
+        return "mapping keys are not allowed" in self.problem or self.context in _INDICATED
 
     # -- the faults
 
@@ -80,13 +92,13 @@ class Fault:
 
     def quoted(self) -> None:
         opening = self.opening or self.here()
-        if "escape" in self.problem:
-            end = self.column + 2
+        if any(word in self.problem for word in _ESCAPE_PROBLEMS):
+            start = self.text.rfind("\\", 0, self.column) + 1
             self.add(
                 "syntax",
                 "a backslash in double quotes begins an escape",
-                Span(self.source, self.line, self.column, self.line, end),
-                f"`{self.text[self.column - 1 : end - 1]}` is none",
+                Span(self.source, self.line, start, self.line, start + 2),
+                f"`{self.text[start - 1 : start + 1]}` begins none here",
                 help="use single quotes, where a backslash is a backslash, or write `\\\\`",
             )
             return
@@ -113,11 +125,11 @@ class Fault:
         if self.head.endswith("$") and self.char == "{":
             self.dollar()
             return
-        at_end = self.line == len(self.source.lines) and not self.text[self.column - 1 :].strip()
-        if at_end:
-            label = "the text ends here"
-        elif self.char == ":" and self.line > start.line:
-            label = "a new entry begins here"
+        place = self.here()
+        if self.at_end():
+            label, place = "the text ends here", self.last_place()
+        elif self.char == ":" and self.line > start.line and ":" not in self.head:
+            label, place = "a new entry begins here", self.entry_before()
         elif self.char and self.char in "]}":
             label = f"`{self.char}` does not close `{bracket}`"
         else:
@@ -125,12 +137,12 @@ class Fault:
         self.add(
             "unclosed-bracket",
             f"`{bracket}` needs its `{closing}`",
-            self.entry_before() if label.startswith("a new entry") else self.here(),
+            place,
             label,
             also=((Span(self.source, start.line, start.column, start.line, start.column + 1),
                    f"`{bracket}` is opened here"),),
-            help=f"close it with `{closing}`" if self.line > start.line or self.char in "]}"
-            else f"separate the entries with `, `, or close it with `{closing}`",
+            help=f"separate the entries with `, `, or close it with `{closing}`"
+            if label.startswith("expected") else f"close it with `{closing}`",
         )  # fmt: skip
 
     def dollar(self) -> None:
@@ -165,17 +177,9 @@ class Fault:
 
     def runs_on(self, start: Span) -> None:
         """A line was taken for the continuation of the text above it."""
-        above = self.source.lines[start.line - 1]
         whole = self.source.whole_line(start.line)
         if start.column == whole.column:
-            colon = above.find(":")
-            if 0 <= colon < len(above.rstrip()) - 1:
-                help = f"put a space after the colon: `{_spaced(above.strip())}`"
-                fact = "the `:` here is followed by no space"
-            else:
-                help = f"add a colon: `{above.strip()}:`"
-                fact = "this line has no `:`"
-            self.add("syntax", "an entry is `key: value`", whole, fact, help=help)
+            self.no_entry(whole)
             return
         self.add(
             "bad-indent",
@@ -187,6 +191,18 @@ class Fault:
             help="align it with the entry above; or leave that one's value empty to nest this one",
         )  # fmt: skip
 
+    def no_entry(self, place: Span) -> None:
+        """A line that should be an entry, and lacks the colon or the space after it."""
+        text = self.source.lines[place.line - 1].strip()
+        key, colon, value = text.partition(":")
+        fact, help = "this line is no entry", ""
+        if not colon:
+            fact, help = "this line has no `:`", f"add a colon: `{text}:`"
+        elif value and not value[0].isspace():
+            fact = "the `:` here is followed by no space"
+            help = f"put a space after the colon: `{key}: {value}`"
+        self.add("syntax", "an entry is `key: value`", place, fact, help=help or ())
+
     def misfit(self) -> None:
         if self.head.strip() and not self.head.strip().startswith("-"):
             rest = self.source.whole_line(self.line)
@@ -195,22 +211,31 @@ class Fault:
                      "this stands after it",
                      help="delete it, or put all of it inside the quotes")  # fmt: skip
             return
-        also = () if self.opening is None else ((self.opening, "it begins here"),)
-        if self.char == "-" and "block mapping" in self.context:
+        kind = "mapping" if "mapping" in self.context else "list"
+        also = () if self.opening is None else (
+            (self.opening, f"the {kind} begins in column {self.opening.column}"),
+        )  # fmt: skip
+        if self.char == "-" and "block mapping" in self.context and self.aligned():
             self.add("syntax", "a mapping holds entries `key: value`", self.here(),
                      "a list entry", also=also)  # fmt: skip
-        elif "'-' indicator" in self.problem and self.opening is not None and (
-            self.opening.column == self.column
-        ):
+        elif "'-' indicator" in self.problem and self.aligned():
             self.add("syntax", "every entry of a list begins with `- `", self.entry_before(),
                      "no `- `", also=also)  # fmt: skip
         else:
             self.add("bad-indent", "a line begins in the column of an entry above it",
                      self.entry_before(), f"nothing above begins in column {self.column}",
-                     also=also if also and self.opening and self.opening.column != self.column
-                     else ())  # fmt: skip
+                     also=() if self.aligned() else also)  # fmt: skip
 
     def other(self) -> None:
+        if "<document start>" in self.problem:
+            self.add(
+                "several-documents",
+                "a spec is one YAML document",
+                self.entry_before(),
+                "this stands after the document's end",
+                help="delete the line `...`",
+            )
+            return
         problem = self.problem.replace("did not find expected", "expected").removeprefix("found ")
         self.add("syntax", "this is not YAML", self.here(), problem or "not understood")
 
@@ -232,14 +257,30 @@ class Fault:
         return self.at(self.line, self.column)
 
     def word_here(self) -> Span:
-        """The word that begins at the fault, or right before it for `*` and `&`."""
-        start = self.column
-        while start > 1 and self.text[start - 2 : start - 1] in ("*", "&"):
-            start -= 1
+        """The text that begins at the fault or, where libyaml began to read it as more, before."""
+        start = self.opening.column if self.opening and self.opening.line == self.line else None
+        start = start or self.column
+        ends = ",]}" if self.open_bracket() is not None else ""
         stop = start
-        while stop <= len(self.text) and self.text[stop - 1] not in " ,]}":
+        while stop <= len(self.text) and self.text[stop - 1] not in ends:
             stop += 1
-        return Span(self.source, self.line, start, self.line, max(stop, start + 1))
+        text = self.text[start - 1 : stop - 1].split(" #")[0].rstrip()
+        return Span(self.source, self.line, start, self.line, start + max(1, len(text)))
+
+    def at_end(self) -> bool:
+        """Whether nothing but blanks follows the fault."""
+        after = [self.text[self.column - 1 :], *self.source.lines[self.line :]]
+        return not any(map(str.strip, after))
+
+    def last_place(self) -> Span:
+        """Right behind the last character that is no blank."""
+        lines = self.source.lines
+        last = max(number for number, line in enumerate(lines, 1) if line.strip())
+        return self.at(last, len(lines[last - 1].rstrip()) + 1)
+
+    def aligned(self) -> bool:
+        """Whether the fault stands in the column where the collection around it began."""
+        return self.opening is not None and self.opening.column == self.column
 
     def entry_before(self) -> Span:
         """From the first word of the line to the fault, or that word where the fault is it."""
@@ -253,8 +294,3 @@ class Fault:
 
     def add(self, code: str, message: str, span: Span, label: str, **rest: Any) -> None:
         self.builder.report.error(code, message, span, label, **rest)
-
-
-def _spaced(line: str) -> str:
-    key, _, value = line.partition(":")
-    return f"{key}: {value}"
