@@ -52,4 +52,12 @@ CODES: dict[str, str] = {
     "needs-trust": "The spec runs code of its own, which only --trust-code allows.",
     "outside-path": "The file lies outside the folders that the spec may read.",
     "unknown-file": "The file that the spec names cannot be found.",
+    # Data
+    "missing-column": "The data has no column or array of a name that the model needs.",
+    "ragged-row": "A row has more or fewer cells than the others, or a list another length.",
+    "bad-cell": "A value in the data is missing or not of the kind that is needed.",
+    "unseen-class": "The data holds a class that the encoder does not know.",
+    "wrong-samples": "The samples do not have the shape or the number that is needed.",
+    "no-samples": "There is nothing to learn from or to measure on.",
+    "bad-file": "A data file is damaged, or not of its format.",
 }

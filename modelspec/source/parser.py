@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .diagnostics import Edit, Rejected, Report
+from .diagnostics import Rejected, Report
 from .nodes import Entry, Mapping, Scalar, Sequence
+from .refused import Refusals
 from .scalars import TooLong, resolve
 from .syntax import explain
 from .text import Span
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 MAX_DEPTH = 100
 MAX_NODES = 1_000_000
 MAX_SCALAR = 1024 * 1024
-MAX_ERRORS = 100
 
 
 def parse(source: Source) -> Node:
@@ -26,7 +26,7 @@ def parse(source: Source) -> Node:
     source.refuse_forbidden_characters()
     builder = Builder(source)
     builder.run()
-    builder.report.raise_if_errors()
+    builder.refused.report.raise_if_errors()
     if builder.root is None or _is_blank(builder.root):
         raise Rejected(_empty(source))
     return builder.root
@@ -47,11 +47,11 @@ class Open:
 class Builder:
     """Takes the events one by one. Collects errors and goes on while that makes sense."""
 
-    __slots__ = ("source", "report", "root", "stack", "count", "documents", "last")
+    __slots__ = ("source", "refused", "root", "stack", "count", "documents", "last")
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.report = Report()
+        self.refused = Refusals()
         self.root: Node | None = None
         self.stack: list[Open] = []
         self.count = 0
@@ -83,7 +83,7 @@ class Builder:
         except yaml.MarkedYAMLError as error:
             explain(error, self)
         except yaml.YAMLError as error:  # the reader's, which the check of characters foresaw
-            self.report.error("syntax", "a spec is YAML", help=str(error))
+            self.refused.report.error("syntax", "a spec is YAML", help=str(error))
         finally:
             if hasattr(parser, "dispose"):
                 parser.dispose()
@@ -101,11 +101,13 @@ class Builder:
         else:
             node = Scalar(self.value(text, span), text, False, span)
         if event.anchor is not None:
-            self.anchor(event)
+            self.refused.anchor(self.word(event.start_mark, len(event.anchor) + 1))
         if event.tag is not None:
-            self.tag(event)
+            self.refused.tag(self.tag_word(event.start_mark))
         if len(text) > MAX_SCALAR:
-            self.stop("too-large", "a text is at most 1 MiB long", span, f"{len(text):,} long")
+            self.refused.stop(
+                "too-large", "a text is at most 1 MiB long", span, f"{len(text):,} long"
+            )
         self.last = node
         self.place(node)
 
@@ -113,7 +115,7 @@ class Builder:
         try:
             return resolve(text)
         except TooLong as error:
-            self.report.error("huge-number", "a number this large cannot be read", span, str(error))
+            self.refused.huge_number(span, str(error))
             return 0
 
     def start_sequence(self, event: Any) -> None:
@@ -124,12 +126,12 @@ class Builder:
 
     def open(self, node: Sequence | Mapping, event: Any) -> None:
         if event.anchor is not None:
-            self.anchor(event)
+            self.refused.anchor(self.word(event.start_mark, len(event.anchor) + 1))
         if event.tag is not None:
-            self.tag(event)
+            self.refused.tag(self.tag_word(event.start_mark))
         self.stack.append(Open(node, bool(event.flow_style)))
         if len(self.stack) > MAX_DEPTH:
-            self.stop(
+            self.refused.stop(
                 "too-deep",
                 f"a spec is nested at most {MAX_DEPTH} levels deep",
                 node.span,
@@ -152,7 +154,7 @@ class Builder:
     def start_document(self, event: Any) -> None:
         self.documents += 1
         if self.documents > 1:
-            self.stop(
+            self.refused.stop(
                 "several-documents",
                 "a spec is one YAML document",
                 Span(self.source, event.start_mark.line + 1, 1, event.start_mark.line + 1, 4),
@@ -160,12 +162,17 @@ class Builder:
                 help="put it into a file of its own; `file:` names another file as a graph",
             )
 
+    def alias(self, event: Any) -> None:
+        span = self.span(event)
+        self.refused.alias(span, event.anchor)
+        self.place(Scalar(None, "", False, span))
+
     # -- the tree
 
     def place(self, node: Node) -> None:
         self.count += 1
         if self.count > MAX_NODES:
-            self.stop(
+            self.refused.stop(
                 "too-large",
                 f"a spec holds at most {MAX_NODES:,} values",
                 node.span,
@@ -182,136 +189,23 @@ class Builder:
             top.key = self.key(top, node)
         else:
             if top.flow and isinstance(node, Scalar) and not node.text and not node.quoted:
-                self.missing_space(top.key, node)
+                self.refused.missing_space(top.key, node)
             top.node.entries.append(Entry(top.key, node))
             top.key = None
 
     def key(self, top: Open, node: Node) -> Scalar:
         if not isinstance(node, Scalar):
-            self.bad_key(node)
+            self.refused.bad_key(node)
             return Scalar("", "", True, node.span)
         text = node.text
         earlier = top.seen.setdefault(text, node)
         if earlier is node and not isinstance(node.value, str):
             earlier = top.seen.setdefault((node.value,), node)
         if earlier is not node:
-            self.duplicate(earlier, node)
+            self.refused.duplicate(earlier, node)
         elif text == "<<" and not node.quoted:
-            self.merge_key(node)
+            self.refused.merge_key(node)
         return node
-
-    # -- what is refused
-
-    def stop(
-        self, code: str, message: str, span: Span, label: str, *, help: str | tuple[str, ...] = ()
-    ) -> None:
-        self.report.error(code, message, span, label, help=help)
-        self.report.raise_if_errors()
-
-    def refuse(
-        self,
-        code: str,
-        message: str,
-        span: Span,
-        label: str,
-        *,
-        also: tuple[tuple[Span, str], ...] = (),
-        help: str | tuple[str, ...] = (),
-        fix: Edit | None = None,
-    ) -> None:
-        self.report.error(code, message, span, label, also=also, help=help, fix=fix)
-        if len(self.report.errors) >= MAX_ERRORS:
-            self.report.raise_if_errors()
-
-    def duplicate(self, earlier: Scalar, node: Scalar) -> None:
-        self.refuse(
-            "duplicate-key",
-            f"the key `{_short(node.text)}` is given twice",
-            node.span,
-            "here again",
-            also=((earlier.span, "first given here"),),
-            help="keep one of the two",
-        )
-
-    def missing_space(self, key: Scalar, value: Scalar) -> None:
-        """`{units:32}` is one word to YAML, and would be a key without a value."""
-        name, colon, rest = key.text.partition(":")
-        if key.quoted or not (name and colon and rest) or value.span.column != key.span.end_column:
-            return
-        self.refuse(
-            "syntax",
-            "an entry is `key: value`",
-            key.span,
-            "the `:` here is followed by no space",
-            help=f"write `{_short(name)}: {_short(rest)}`",
-            fix=Edit(key.span, f"{name}: {rest}"),
-        )
-
-    def bad_key(self, node: Node) -> None:
-        kind = "a list" if isinstance(node, Sequence) else "a mapping"
-        self.refuse(
-            "bad-key",
-            "a key is one word or number",
-            node.span,
-            f"this is {kind}",
-            help='`${...}` inside brackets stands in quotes: {filters: "${filters}"}'
-            if self._dollar_before(node.span)
-            else (),
-        )
-
-    def _dollar_before(self, span: Span) -> bool:
-        line = self.source.lines[span.line - 1]
-        return line[: span.column - 1].endswith("$")
-
-    def anchor(self, event: Any) -> None:
-        mark, anchor = event.start_mark, event.anchor
-        self.refuse(
-            "alias",
-            "anchors are not part of the language",
-            self.word(mark, len(anchor) + 1),
-            "this is an anchor",
-            help=_INSTEAD_OF_ALIASES,
-        )
-
-    def alias(self, event: Any) -> None:
-        span = self.span(event)
-        self.refuse(
-            "alias",
-            "aliases are not part of the language",
-            span,
-            "this is an alias",
-            help=(
-                *_INSTEAD_OF_ALIASES,
-                f'if this is meant as text, put it in quotes: "*{_short(event.anchor)}"',
-            ),
-        )
-        self.place(Scalar(None, "", False, span))
-
-    def tag(self, event: Any) -> None:
-        line = self.source.lines[event.start_mark.line]
-        word = line[event.start_mark.column :].split(" ")[0].rstrip(",]}")
-        self.refuse(
-            "tag",
-            "tags are not part of the language",
-            self.word(event.start_mark, max(1, len(word))),
-            "this is a tag",
-            help=(
-                "leave it out: a value is what it looks like, and quotes make it text",
-                "a layer of your own is {type: python, class: mypackage.layers:MyLayer}",
-            ),
-        )
-
-    def merge_key(self, node: Scalar) -> None:
-        self.refuse(
-            "merge-key",
-            "merge keys are not part of the language",
-            node.span,
-            "this merges another mapping in YAML 1.1",
-            help=(
-                "`blocks` is for the same layers twice, with parameters for what differs",
-                "`params` is for a value used twice",
-            ),
-        )
 
     # -- places
 
@@ -323,6 +217,10 @@ class Builder:
         line, column = mark.line + 1, mark.column + 1
         return Span(self.source, line, column, line, column + length)
 
+    def tag_word(self, mark: Any) -> Span:
+        word = self.source.lines[mark.line][mark.column :].split(" ")[0].rstrip(",]}")
+        return self.word(mark, max(1, len(word)))
+
     def trimmed(self, span: Span) -> Span:
         """A block of text ends with its last line; libyaml says, where the next thing begins."""
         lines, last = self.source.lines, min(span.end_line, len(self.source.lines))
@@ -331,16 +229,6 @@ class Builder:
         while last > span.line and not lines[last - 1].strip():
             last -= 1
         return Span(self.source, span.line, span.column, last, len(lines[last - 1]) + 1)
-
-
-_INSTEAD_OF_ALIASES = (
-    "`params` is for a value used twice, `blocks` for the same shape twice, "
-    "`shared` for the same weights twice",
-)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def _is_blank(root: Node) -> bool:

@@ -293,4 +293,4 @@ class Fault:
         return Span(self.source, self.line, start, self.line, stop)
 
     def add(self, code: str, message: str, span: Span, label: str, **rest: Any) -> None:
-        self.builder.report.error(code, message, span, label, **rest)
+        self.builder.refused.report.error(code, message, span, label, **rest)
