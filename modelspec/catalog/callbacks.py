@@ -1,0 +1,114 @@
+"""What watches a training run, and acts on it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from modelspec.language.kinds import Bool, Choice, Either, Float, Int, Path, Text
+from modelspec.language.word import Reject, Word
+
+
+class Callback(Word):
+    """Watches the run, epoch by epoch."""
+
+    group = "callbacks"
+
+
+class Monitor(Callback):
+    """Watches one quantity of the history."""
+
+    #: The quantities that are better when larger; `auto` takes every other one to be a loss.
+    RISING: ClassVar[tuple[str, ...]] = (
+        "accuracy", "acc", "auc", "precision", "recall", "f1_score", "cosine_similarity",
+    )  # fmt: skip
+
+    monitor = Text("The quantity, as `history.jsonl` names it.", default="val_loss")
+    mode = Choice(
+        "Whether smaller or larger is better; `auto` goes by the quantity's name.",
+        "auto",
+        "min",
+        "max",
+        default="auto",
+    )
+
+    def rises(self) -> bool:
+        """Whether larger is better."""
+        if self.mode != "auto":
+            return bool(self.mode == "max")
+        return self.monitor.removeprefix("val_").endswith(self.RISING)
+
+
+class EarlyStopping(Monitor):
+    """Ends training when a quantity has stopped improving."""
+
+    min_delta = Float("The least change that counts as an improvement.", default=0, min=0)
+    patience = Int("Epochs without improvement before training ends.", default=0, min=0)
+    baseline = Float("The value to improve on; null: the first one seen.", default=None)
+    restore_best_weights = Bool(
+        "Whether to end with the weights of the best epoch, rather than of the last.",
+        default=False,
+    )
+    start_from_epoch = Int("Epochs to wait before watching.", default=0, min=0)
+
+
+class ReduceLROnPlateau(Monitor):
+    """Lowers the learning rate when a quantity has stopped improving."""
+
+    factor = Float("What the rate is multiplied by.", default=0.1, above=0, below=1)
+    patience = Int("Epochs without improvement before the rate falls.", default=10, min=0)
+    min_delta = Float("The least change that counts as an improvement.", default=1e-4, min=0)
+    cooldown = Int("Epochs to wait after the rate fell.", default=0, min=0)
+    min_lr = Float("The rate never falls below this.", default=0.0, min=0)
+
+
+class ModelCheckpoint(Monitor):
+    """Keeps checkpoints of the run, or of its best epoch alone."""
+
+    path = Path(
+        "Folder of the checkpoint; may hold `{epoch}` and quantities, such as "
+        "`best-{epoch:02d}-{val_loss:.3f}`."
+    )
+    save_best_only = Bool("Whether to keep the best epoch's alone.", default=False)
+    save_weights_only = Bool(
+        "Whether to leave out the optimizer's state.",
+        default=False,
+    )
+    save_freq = Either(
+        "When: after every epoch, or after this many steps.",
+        Choice("", "epoch"),
+        Int("", min=1),
+        default="epoch",
+    )
+    initial_value_threshold = Float(
+        "The value to improve on before the first is kept; null: any.", default=None
+    )
+
+    def check(self) -> None:
+        if self.save_best_only and self.save_freq != "epoch" and self.monitor.startswith("val_"):
+            raise Reject(
+                "save_freq",
+                f"`{self.monitor}` is known at the end of an epoch alone, and "
+                f"`save_freq: {self.save_freq}` looks at it every {self.save_freq} steps",
+                "write `save_freq: epoch`, or monitor a quantity of the steps such as `loss`",
+            )
+
+
+class CSVLogger(Callback):
+    """Writes the history to a CSV file, a row an epoch."""
+
+    path = Path("The file.")
+    separator = Text("What stands between two values.", default=",")
+    append = Bool("Whether to add to a file that is there, rather than replace it.", default=False)
+
+    def check(self) -> None:
+        if len(self.separator) != 1:
+            raise Reject("separator", "`separator` is one character", 'a tab is "\\t"')
+
+
+class TerminateOnNaN(Callback):
+    """Ends training as soon as a step's loss is not a number, or infinite."""
+
+    raise_error = Bool(
+        "Whether to count it as a failure of the run (exit code 3) rather than its end.",
+        default=False,
+    )
