@@ -5,12 +5,11 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any, TypeAlias
+    from typing import Any
 
     from .scalars import Value
     from .text import Span
 
-    Node: TypeAlias = "Scalar | Sequence | Mapping"
 
 
 class Scalar:
@@ -101,6 +100,9 @@ class Mapping:
 
     def __repr__(self) -> str:
         return f"Mapping({self.entries!r})"
+
+
+Node = Scalar | Sequence | Mapping
 
 
 def to_plain(node: Node) -> Any:

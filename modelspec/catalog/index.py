@@ -1,0 +1,114 @@
+"""Which module declares a word, so that only the families that a spec uses are imported.
+
+A test holds that this table and the modules agree.
+"""
+
+from __future__ import annotations
+
+#: group -> module below `modelspec.catalog` -> the words that it declares
+INDEX: dict[str, dict[str, tuple[str, ...]]] = {
+    "layers": {
+        "layers.core": ("Dense", "Embedding", "Masking", "Identity"),
+        "layers.activation": ("Activation", "ReLU", "LeakyReLU", "Softmax"),
+        "layers.convolution": (
+            "Conv1D", "Conv2D", "Conv3D", "SeparableConv2D", "DepthwiseConv2D", "Conv2DTranspose",
+        ),
+        "layers.pooling": (
+            "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D",
+            "GlobalMaxPooling1D", "GlobalMaxPooling2D",
+            "GlobalAveragePooling1D", "GlobalAveragePooling2D",
+        ),
+        "layers.reshaping": (
+            "Flatten", "Reshape", "Permute", "RepeatVector",
+            "ZeroPadding2D", "Cropping2D", "UpSampling2D",
+        ),
+        "layers.merging": (
+            "Concatenate", "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Dot",
+        ),
+        "layers.regularization": (
+            "Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise",
+        ),
+        "layers.normalization": ("BatchNormalization", "LayerNormalization"),
+        "layers.preprocessing": ("Rescaling",),
+        "layers.recurrent": ("LSTM", "GRU", "SimpleRNN"),
+        "layers.wrappers": ("Bidirectional", "TimeDistributed"),
+        "layers.attention": ("MultiHeadAttention",),
+        "layers.foreign": ("TorchModule", "PythonModule"),
+    },
+    "activations": {
+        "activations": (
+            "Linear", "Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Gelu", "Silu", "Mish",
+            "Sigmoid", "HardSigmoid", "HardSilu", "Tanh", "Softmax", "LogSoftmax", "LogSigmoid",
+            "Softplus", "Softsign", "Exponential",
+        ),
+    },
+    "initializers": {
+        "initializers": (
+            "Zeros", "Ones", "Constant", "Identity", "Orthogonal",
+            "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling",
+            "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform",
+            "LecunNormal", "LecunUniform",
+        ),
+    },
+    "regularizers": {"regularizers": ("L1", "L2", "L1L2", "OrthogonalRegularizer")},
+    "constraints": {"constraints": ("MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm")},
+    "losses": {
+        "losses": (
+            "BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy",
+            "MeanSquaredError", "MeanAbsoluteError", "Huber", "KLDivergence", "Hinge",
+            "SquaredHinge", "CategoricalHinge", "CosineSimilarity",
+        ),
+    },
+    "metrics": {
+        "metrics": (
+            "Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy",
+            "TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy",
+            "MeanSquaredError", "MeanAbsoluteError", "RootMeanSquaredError",
+            "AUC", "Precision", "Recall", "F1Score",
+        ),
+    },
+    "optimizers": {"optimizers": ("SGD", "RMSprop", "Adam", "AdamW", "Adagrad")},
+    "schedules": {
+        "schedules": (
+            "ExponentialDecay", "PiecewiseConstantDecay", "PolynomialDecay",
+            "InverseTimeDecay", "CosineDecay", "CosineDecayRestarts",
+        ),
+    },
+    "callbacks": {
+        "callbacks": (
+            "EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint", "CSVLogger", "TerminateOnNaN",
+        ),
+    },
+    "sources": {
+        "sources": ("NPZ", "NPY", "CSV", "TSV", "JSONL", "Synthetic", "Digits", "DigitPairs"),
+    },
+    "encoders": {"encoders": ("Standardize", "Scale", "OneHot", "Labels")},
+}  # fmt: skip
+
+#: group -> a further spelling -> the word's own name (the snake-case form needs no entry)
+ALIASES: dict[str, dict[str, str]] = {
+    "activations": {"swish": "Silu", "hard_swish": "HardSilu"},
+    "initializers": {
+        "zero": "Zeros", "one": "Ones", "normal": "RandomNormal", "uniform": "RandomUniform",
+        "eye": "Identity", "IdentityInitializer": "Identity",
+        "OrthogonalInitializer": "Orthogonal",
+    },
+    "losses": {
+        "mse": "MeanSquaredError", "MSE": "MeanSquaredError",
+        "mae": "MeanAbsoluteError", "MAE": "MeanAbsoluteError",
+        "kld": "KLDivergence", "KLD": "KLDivergence", "kl_divergence": "KLDivergence",
+        "bce": "BinaryCrossentropy", "BCE": "BinaryCrossentropy",
+        "categorical_cross_entropy": "CategoricalCrossentropy",
+    },
+    "metrics": {
+        "acc": "Accuracy", "accuracy": "Accuracy",
+        "mse": "MeanSquaredError", "MSE": "MeanSquaredError",
+        "mae": "MeanAbsoluteError", "MAE": "MeanAbsoluteError",
+        "rmse": "RootMeanSquaredError", "RMSE": "RootMeanSquaredError",
+        "top_k_categorical_accuracy": "TopKCategoricalAccuracy",
+        "sparse_top_k_categorical_accuracy": "SparseTopKCategoricalAccuracy",
+    },
+    "optimizers": {"rmsprop": "RMSprop", "adamw": "AdamW"},
+    "constraints": {"non_neg": "NonNeg"},
+    "regularizers": {"l1_l2": "L1L2", "l1l2": "L1L2", "orthogonal": "OrthogonalRegularizer"},
+}  # fmt: skip

@@ -1,0 +1,51 @@
+"""The `train` section, and the fields of `data`: declared like any other word."""
+
+from __future__ import annotations
+
+from modelspec.language.kinds import Bool, Choice, Float, Int, ListOf, Named, Text
+from modelspec.language.word import Reject, Word
+
+
+class Training(Word):
+    """How a model is trained."""
+
+    group = "training"
+    optimizer = Named("Turns gradients into updates.", "optimizers", default="rmsprop")
+    batch_size = Int("Samples a step; the last step of an epoch may have fewer.", default=32, min=1)
+    epochs = Int("Passes over the training data.", default=1, min=1)
+    seed = Int(
+        "Fixes initial weights, the order of the data and all random draws.", default=0, min=0
+    )
+    shuffle = Bool("Whether each epoch has an order of its own.", default=True)
+    precision = Choice(
+        "The dtype that layers compute in; weights stay float32.",
+        "float32",
+        "bfloat16",
+        "float16",
+        default="float32",
+    )
+    clip_norm = Float("Largest norm of all gradients together.", default=None, above=0)
+    callbacks = ListOf(
+        "What happens between epochs.", Named("A callback.", "callbacks"), default=[], single=True
+    )
+    steps_per_epoch = Int("Ends an epoch early, after so many steps.", default=None, min=1)
+    checkpoint_every = Int(
+        "Steps between checkpoints, besides the one at the end of each epoch.", default=None, min=1
+    )
+    compile = Bool(
+        "Whether the step is compiled to machine code first (needs a C++ compiler).",
+        default=False,
+    )
+
+
+class Field(Word):
+    """What feeds one input or output."""
+
+    group = "fields"
+    column = Text("The column or array that it comes from; its own name by default.", default=None)
+    columns = ListOf("Several columns, side by side in one vector.", Text("A column."), default=None)
+    encode = Named("Turns raw values into numbers; learnt from `train` alone.", "encoders", default=None)
+
+    def check(self) -> None:
+        if self.column is not None and self.columns is not None:
+            raise Reject("columns", "a field has `column` or `columns`, not both")

@@ -1,0 +1,220 @@
+"""Finding a word by name, and reading its arguments through their kinds."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from modelspec.catalog.index import ALIASES, INDEX
+from modelspec.language.kinds import REQUIRED, Mismatch, Reported
+from modelspec.language.word import Reject, Word
+from modelspec.source.diagnostics import Report
+from modelspec.source.suggest import did_you_mean
+from modelspec.source.text import Source, Span
+from modelspec.source.tree import Entry, Mapping, Scalar, from_plain
+
+if TYPE_CHECKING:
+    from modelspec.source.tree import Node
+
+_tables: dict[str, dict[str, tuple[str, str]]] = {}
+
+
+def snake(name: str) -> str:
+    """The snake-case form of a class name, as Keras makes it: `MaxPooling2D` -> `max_pooling2d`."""
+    name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _table(group: str) -> dict[str, tuple[str, str]]:
+    """Every spelling of a group's words -> (module, own name)."""
+    if group not in _tables:
+        homes = {name: module for module, names in INDEX[group].items() for name in names}
+        table = {name: (module, name) for name, module in homes.items()}
+        for name, module in homes.items():
+            table.setdefault(snake(name), (module, name))
+        for spelling, name in ALIASES.get(group, {}).items():
+            table[spelling] = (homes[name], name)
+        _tables[group] = table
+    return _tables[group]
+
+
+def names(group: str) -> list[str]:
+    """The words of a group, by their own names, in the catalogue's order."""
+    return [name for listed in INDEX[group].values() for name in listed]
+
+
+def spellings(group: str) -> list[str]:
+    """Every name that finds a word of the group."""
+    return list(_table(group))
+
+
+def find(group: str, name: str) -> type[Word] | None:
+    """The declaration of a word, by class name, snake-case form or alias."""
+    home = _table(group).get(name)
+    if home is None:
+        return None
+    module = import_module(f"modelspec.catalog.{home[0]}")
+    found: type[Word] = vars(module)[home[1]]
+    return found
+
+
+class Words:
+    """Reads words from the tree, and reports what is wrong with them."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+
+    def entry(self, node: Node) -> Any:
+        """Layers inside layers: the resolver knows those (it overrides this)."""
+        self.report.error("wrong-value", "a layer cannot stand here", node.span)
+        raise Reported
+
+    def word(self, group: str, node: Node) -> Word:
+        """The word written at `node`: a bare name, or `{type: Name, argument: value}`."""
+        if isinstance(node, Scalar):
+            if not isinstance(node.value, str):
+                raise Mismatch(f"this is {node.text}", node)
+            return self.called(group, node, (), node)
+        if not isinstance(node, Mapping):
+            raise Mismatch("this is a list", node)
+        name = node.get("type")
+        if not isinstance(name, Scalar) or not isinstance(name.value, str):
+            self.report.error(
+                "missing-key",
+                f"one of the {group} is written as a name or as `{{type: Name, ...}}`",
+                node.span,
+                "this has no `type`",
+            )
+            raise Reported
+        return self.called(group, name, [e for e in node.entries if e.key.text != "type"], node)
+
+    def called(
+        self, group: str, name: Scalar, entries: list[Entry] | tuple[()], place: Node
+    ) -> Word:
+        """The word of that name with those arguments."""
+        cls = find(group, str(name.value))
+        if cls is None:
+            self.unknown(group, name)
+            raise Reported
+        return self.bound(cls, entries, name.span, place.span)
+
+    def unknown(self, group: str, name: Scalar) -> None:
+        near = did_you_mean(str(name.value), spellings(group))
+        self.report.error(
+            "unknown-type",
+            f"none of the {group} is called `{name.value}`",
+            name.span,
+            "unknown",
+            help=near or f"`modelspec layers --group {group}` lists them",
+        )
+
+    def bound(
+        self, cls: type[Word], entries: list[Entry] | tuple[()], name: Span, place: Span
+    ) -> Word:
+        """The word with its arguments read and checked; raises Reported after saying why not."""
+        values: dict[str, Any] = {}
+        failed = False
+        spans: dict[str, Span] = {}
+        for entry in entries:
+            key = entry.key.text
+            kind = cls.arguments.get(key)
+            if kind is None:
+                failed = True
+                self.unknown_argument(cls, entry)
+                continue
+            spans[key] = entry.value.span
+            try:
+                values[key] = kind.read(entry.value, self, cls)
+            except Mismatch as wrong:
+                failed = True
+                self.report.error(
+                    "wrong-value",
+                    f"`{key}` of `{cls.__name__}` is {kind.describe()}",
+                    wrong.node.span,
+                    wrong.fact,
+                    help=wrong.help,
+                )
+            except Reported:
+                failed = True
+        for key, kind in cls.arguments.items():
+            if key in spans:
+                continue
+            if kind.default is REQUIRED:
+                # A misspelt argument is one fault, not two.
+                if not failed:
+                    self.missing_argument(cls, key, name)
+                failed = True
+            else:
+                values[key] = self.default(cls, key)
+        if failed:
+            raise Reported
+        word = cls.of(values)
+        word.__dict__["spans"] = spans
+        try:
+            word.check()
+        except Reject as rejected:
+            self.rejected(rejected, spans, name)
+            raise Reported from None
+        return word
+
+    def default(self, cls: type[Word], key: str) -> Any:
+        """The value of an argument that was left out, read as if it had been written."""
+        kind = cls.arguments[key]
+        if kind.default is None:
+            return None
+        cached = kind.__dict__.setdefault("_defaults", {})
+        if cls not in cached:
+            cached[cls] = kind.read(from_plain(kind.default, NOWHERE), self, cls)
+        return cached[cls]
+
+    def rejected(self, rejected: Reject, spans: dict[str, Span], name: Span) -> None:
+        self.report.error(
+            "rejected-argument",
+            rejected.message,
+            spans.get(rejected.argument, name),
+            f"`{rejected.argument}`" if rejected.argument else "",
+            help=rejected.help,
+        )
+
+    def unknown_argument(self, cls: type[Word], entry: Entry) -> None:
+        known = list(cls.arguments)
+        near = did_you_mean(entry.key.text, known)
+        listed = ", ".join(f"`{k}`" for k in known)
+        self.report.error(
+            "unknown-argument",
+            f"`{cls.__name__}` has no argument `{entry.key.text}`",
+            entry.key.span,
+            "unknown",
+            help=near or (f"it takes {listed}" if known else "it takes no arguments"),
+        )
+
+    def missing_argument(self, cls: type[Word], key: str, name: Span) -> None:
+        kind = cls.arguments[key]
+        self.report.error(
+            "missing-argument",
+            f"`{cls.__name__}` needs `{key}`",
+            name,
+            f"`{key}` is missing",
+            help=f"{key}: {kind.noun()}. {kind.doc}",
+        )
+
+
+NOWHERE = Span(Source("<default>", ""), 1, 1, 1, 1)
+
+
+def bind(group: str, plain: Any) -> Any:
+    """A word from plain Python data, `bind("losses", {"type": "Huber", "delta": 2})`.
+
+    Raises `Rejected` with every fault found.
+    """
+    report = Report()
+    place = Span(Source("<python>", ""), 1, 1, 1, 1)
+    try:
+        return Words(report).word(group, from_plain(plain, place))
+    except Mismatch as wrong:
+        report.error("wrong-value", wrong.fact, wrong.node.span)
+    except Reported:
+        pass
+    report.raise_if_errors()
+    raise AssertionError("a fault was found and not reported")

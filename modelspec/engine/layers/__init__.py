@@ -1,0 +1,1 @@
+"""The lowerings, family for family as in `catalog/layers`."""

@@ -1,0 +1,38 @@
+"""Dense, Embedding and other everyday layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from modelspec.catalog.layers.core import Dense, Embedding, Identity, Masking
+from modelspec.engine.activations import activate
+from modelspec.engine.lowering import Masked, lowers
+
+
+@lowers(Dense)
+def dense(p: Dense, w: Any, x: Tensor) -> Tensor:
+    bias = w.bias if p.use_bias else None
+    y = F.linear(x.to(w.kernel.dtype), w.kernel.T, bias)  # (batch, ..., units)
+    return activate(p.activation, y)
+
+
+@lowers(Embedding)
+def embedding(p: Embedding, w: Any, x: Tensor) -> Masked:
+    index = x if x.dtype in (torch.int32, torch.int64) else x.to(torch.int32)
+    mask = index != 0 if p.mask_zero else None  # (batch, ...)
+    return Masked(F.embedding(index, w.embeddings), mask)  # (batch, ..., output_dim)
+
+
+@lowers(Masking)
+def masking(p: Masking, w: Any, x: Tensor) -> Masked:
+    mask = (x != p.mask_value).any(dim=-1)  # (batch, ...)
+    return Masked(x * mask[..., None].to(x.dtype), mask)  # (batch, ..., features)
+
+
+@lowers(Identity)
+def identity(p: Identity, w: Any, x: Tensor) -> Tensor:
+    return x

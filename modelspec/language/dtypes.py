@@ -1,0 +1,37 @@
+"""The element types of tensors, by the names that Keras and NumPy give them."""
+
+from __future__ import annotations
+
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
+DTYPES = (*FLOATS, *INTEGERS, "bool", "string")
+
+BYTES = {
+    "float16": 2, "bfloat16": 2, "float32": 4, "float64": 8,
+    "int8": 1, "int16": 2, "int32": 4, "int64": 8, "uint8": 1, "uint16": 2, "uint32": 4,
+    "bool": 1, "string": 0,
+}  # fmt: skip
+
+
+def is_float(dtype: str) -> bool:
+    return dtype in FLOATS
+
+
+def is_integer(dtype: str) -> bool:
+    return dtype in INTEGERS
+
+
+def accepts(wanted: str, dtype: str) -> bool:
+    """Whether a tensor of `dtype` may stand where a layer declares `wanted`.
+
+    `wanted` is `any`, `number` (all but strings), `float`, `integer`, or one dtype.
+    """
+    if wanted == "any":
+        return True
+    if wanted == "number":
+        return dtype != "string"
+    if wanted == "float":
+        return is_float(dtype)
+    if wanted == "integer":
+        return is_integer(dtype) or dtype == "bool"
+    return dtype == wanted

@@ -1,0 +1,247 @@
+"""What an entry makes: a layer, a block's copy, a file's graph, a part of one, an inline graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modelspec.catalog.words import Words, find, spellings
+from modelspec.language.dtypes import FLOATS
+from modelspec.language.kinds import Reported
+from modelspec.language.word import Reject
+from modelspec.model.parts import cut
+from modelspec.model.scope import Block, Scope
+from modelspec.model.spec import Definition
+from modelspec.source.suggest import did_you_mean
+from modelspec.source.text import Span
+from modelspec.source.tree import Entry, Mapping, Node, Scalar, to_plain
+
+if TYPE_CHECKING:
+    from modelspec.model.resolve import Resolver
+
+#: Keys of an entry that are the call's or the definition's, never arguments of the layer.
+CALL_KEYS = ("from", "name", "repeat", "allow")
+OWN_KEYS = ("weights", "trainable", "dtype")
+KINDS = ("type", "use", "file", "part_of", "layers")
+
+
+class LayerWords(Words):
+    """Words whose arguments may be layers: what a wrapper wraps is resolved in its scope."""
+
+    def __init__(self, resolver: Resolver, scope: Scope, outer: Definition) -> None:
+        super().__init__(resolver.report)
+        self.resolver, self.scope, self.outer = resolver, scope, outer
+
+    def entry(self, node: Node) -> Definition:
+        written = self.resolver.as_entry(node, "layer")
+        if written is None:
+            raise Reported
+        for key in CALL_KEYS:
+            entry = written.entry(key)
+            if entry is not None:
+                self.report.error(
+                    "unknown-key",
+                    "a wrapped layer is called by its wrapper",
+                    entry.key.span,
+                    f"`{key}` does not belong here",
+                )
+        made = Definitions(self.resolver, self.scope).make(written, "layer", self.outer)
+        if made is None or (made.layer is None and made.body is None):
+            raise Reported
+        return made
+
+
+class Definitions:
+    """Makes the definitions of one scope's entries."""
+
+    def __init__(self, resolver: Resolver, scope: Scope) -> None:
+        self.resolver, self.scope, self.report = resolver, scope, resolver.report
+
+    def make(
+        self, written: Mapping, name: str, owner: Definition | None, place: Span | None = None
+    ) -> Definition | None:
+        """The definition that an entry makes or, with `use:`, names; None after reporting."""
+        kinds = [key for key in KINDS if written.get(key) is not None]
+        if kinds == ["type", "layers"]:
+            kinds = ["type"]  # a layer may have an argument of that name
+        kind = written.entry(kinds[0]) if len(kinds) == 1 else None
+        if kind is None:
+            self.no_kind(written, kinds)
+            return None
+        if kind.key.text == "use":
+            return self.use(written, kind)
+        above = owner.path if owner else ""
+        path = f"{above}.{name}" if above else name
+        definition = Definition(path, name, place or written.span, owner)
+        self.settings(definition, written)
+        if kind.key.text == "layers":
+            self.resolver.graph(definition, written, self.scope, self.scope.params)
+        elif not isinstance(kind.value, Scalar) or not isinstance(kind.value.value, str):
+            self.report.error(
+                "wrong-value", f"`{kind.key.text}` holds a name", kind.value.span, "not a name"
+            )
+        elif kind.key.text == "type":
+            self.typed(definition, written, kind.value)
+        elif kind.key.text == "file":
+            self.only(written, ("file", *CALL_KEYS, *OWN_KEYS))
+            self.resolver.file(definition, kind.value)
+        else:
+            self.only(written, ("part_of", "inputs", "outputs", *CALL_KEYS, *OWN_KEYS))
+            cut(definition, written, kind.value, self.scope)
+        return definition
+
+    def no_kind(self, written: Mapping, kinds: list[str]) -> None:
+        if len(kinds) > 1:
+            self.report.error(
+                "wrong-value",
+                "an entry makes one thing",
+                written.span,
+                "this has " + " and ".join(f"`{kind}`" for kind in kinds),
+                help="keep one of them",
+            )
+            return
+        keys = [entry.key.text for entry in written.entries]
+        near = next((did_you_mean(key, KINDS) for key in keys if did_you_mean(key, KINDS)), ())
+        self.report.error(
+            "missing-key",
+            "an entry has a `type` (or `use`, `file`, `part_of`, `layers`)",
+            written.span,
+            "this has none",
+            help=near,
+        )
+
+    def only(self, written: Mapping, known: tuple[str, ...]) -> None:
+        for entry in written.entries:
+            if entry.key.text not in known:
+                self.resolver.unknown_key(entry, list(known))
+
+    def use(self, written: Mapping, kind: Entry) -> Definition | None:
+        for entry in written.entries:
+            key = entry.key.text
+            if key != "use" and key not in CALL_KEYS:
+                self.report.error(
+                    "unknown-key",
+                    "`use` calls a layer as it is",
+                    entry.key.span,
+                    "this belongs where the layer is defined",
+                    help=did_you_mean(key, CALL_KEYS) or "",
+                )
+        if not isinstance(kind.value, Scalar) or not isinstance(kind.value.value, str):
+            self.report.error("wrong-value", "`use` holds a name", kind.value.span, "not a name")
+            return None
+        return self.scope.definition(kind.value.value, kind.value.span)
+
+    def settings(self, definition: Definition, written: Mapping) -> None:
+        """`trainable`, `weights` and `dtype`, which any definition may have."""
+        definition.allow = self.resolver.allowed(written)
+        trainable = written.get("trainable")
+        if trainable is not None:
+            if isinstance(trainable, Scalar) and isinstance(trainable.value, bool):
+                definition.trainable = trainable.value
+            else:
+                self.wrong("`trainable` is true or false", trainable)
+        weights = written.get("weights")
+        if weights is not None:
+            if isinstance(weights, Scalar) and isinstance(weights.value, str):
+                definition.weights = self.resolver.files.locate(weights.value, weights.span)
+                definition.weights_span = weights.span
+            else:
+                self.wrong("`weights` is a run folder or a .safetensors file", weights)
+        dtype = written.get("dtype")
+        if dtype is not None:
+            if isinstance(dtype, Scalar) and dtype.value in FLOATS:
+                definition.dtype = str(dtype.value)
+            else:
+                self.wrong("a layer's `dtype` is one of " + ", ".join(FLOATS), dtype)
+
+    def wrong(self, rule: str, node: Node) -> None:
+        text = f"this is `{node.text}`" if isinstance(node, Scalar) else "this is not"
+        self.report.error("wrong-value", rule, node.span, text)
+
+    def typed(self, definition: Definition, written: Mapping, name: Scalar) -> None:
+        """`type: Name`: a block of this scope, or a layer of the catalogue."""
+        text = str(name.value)
+        entries = [
+            entry
+            for entry in written.entries
+            if entry.key.text != "type" and entry.key.text not in (*CALL_KEYS, *OWN_KEYS)
+        ]
+        block = self.scope.block(text)
+        if block is not None:
+            self.block(definition, block, entries, name)
+            return
+        words = LayerWords(self.resolver, self.scope, definition)
+        try:
+            if text.startswith("torch.nn.") or text == "python":
+                definition.layer = self.foreign(text, entries, name, words)
+                return
+            cls = find("layers", text)
+            if cls is None:
+                self.unknown_type(text, name)
+            else:
+                bound: Any = words.bound(cls, entries, name.span, written.span)
+                definition.layer = bound
+        except Reported:
+            return
+
+    def unknown_type(self, text: str, name: Scalar) -> None:
+        near = did_you_mean(text, [*spellings("layers"), *self.scope.block_names()])
+        self.report.error(
+            "unknown-type",
+            f"no layer or block is called `{text}`",
+            name.span,
+            "unknown",
+            help=near or "`modelspec layers` lists them all",
+        )
+
+    def foreign(self, text: str, entries: list[Entry], name: Scalar, words: Words) -> Any:
+        """A torch module: a class under torch.nn, or with --trust-code one of the user's own."""
+        from modelspec.catalog.layers import foreign
+
+        if text == "python":
+            if not self.resolver.trust:
+                self.report.error(
+                    "needs-trust",
+                    "`type: python` runs code of your own",
+                    name.span,
+                    "not trusted",
+                    help="`--trust-code` allows it; nothing has been imported",
+                )
+                raise Reported
+            layer: Any = words.bound(foreign.PythonModule, entries, name.span, name.span)
+        else:
+            arguments = {entry.key.text: to_plain(entry.value) for entry in entries}
+            layer = foreign.TorchModule.of({"class_": text, "args": arguments})
+            layer.__dict__["spans"] = {e.key.text: e.value.span for e in entries}
+            try:
+                layer.check()
+            except Reject as rejected:
+                words.rejected(rejected, layer.spans, name.span)
+                raise Reported from None
+        return layer
+
+    def block(self, definition: Definition, block: Block, entries: list[Entry], name: Scalar) -> None:
+        """A copy of a block, with weights of its own and these parameters."""
+        node = block.node
+        assert isinstance(node, Mapping)
+        section = node.get("params")
+        known = [e.key.text for e in section.entries] if isinstance(section, Mapping) else []
+        given: dict[str, Node] = {}
+        for entry in entries:
+            if entry.key.text in known:
+                given[entry.key.text] = entry.value
+            else:
+                listed = ", ".join(f"`{one}`" for one in known)
+                self.report.error(
+                    "unknown-argument",
+                    f"the block `{block.name}` has no parameter `{entry.key.text}`",
+                    entry.key.span,
+                    "unknown",
+                    also=[(block.span, f"`{block.name}` is defined here")],
+                    help=did_you_mean(entry.key.text, known)
+                    or (f"it has {listed}" if known else "it has no `params`"),
+                )
+        definition.block = block.name
+        params = block.params.declare(section, given)
+        with self.resolver.inside(f"block `{block.name}`", name.span, block) as entered:
+            if entered:
+                self.resolver.graph(definition, node, block.scope, params)

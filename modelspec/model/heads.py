@@ -1,0 +1,94 @@
+"""Outputs with what is asked of them: targets' shapes, losses that fit, metrics by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelspec.catalog.words import bind, snake
+from modelspec.language import shapes
+from modelspec.language.word import Word
+from modelspec.model.graph import Graph, Head, Tensor
+from modelspec.model.spec import Target
+from modelspec.source.diagnostics import Report
+
+
+def heads(graph: Graph, report: Report) -> None:
+    """Fill `graph.heads` from the spec's targets; what does not fit is reported."""
+    for name, target in graph.spec.targets.items():
+        if name not in graph.program.outputs:
+            continue
+        tensor = graph.program.tensors[graph.program.outputs[name]]
+        head = graph.heads[name] = Head(name, tensor.id, target.span)
+        head.losses, head.loss_weights = target.losses, target.loss_weights
+        head.class_weight = target.class_weight
+        if tensor.shape is None:
+            continue
+        _losses(graph, head, tensor, target, report)
+        _metrics(head, tensor, target)
+
+
+def _losses(graph: Graph, head: Head, tensor: Tensor, target: Target, report: Report) -> None:
+    activation = last_activation(graph, tensor)
+    wanted: tuple[Any, str] | None = None
+    assert tensor.shape is not None
+    for word in head.losses:
+        loss: Any = word
+        misfit = loss.misfit(tensor.shape, activation)
+        if misfit is not None:
+            report.error(
+                "loss-misfit",
+                misfit.message,
+                target.spans.get("loss", target.span),
+                f"`{snake(type(loss).__name__)}`",
+                also=[(tensor.span, f"`{tensor.name}` is {shapes.show(tensor.shape)}"
+                       + (f", {activation}" if activation else ""))],
+                help=misfit.help or (),
+            )  # fmt: skip
+            continue
+        found = loss.target(tensor.shape, tensor.dtype)
+        if wanted is not None and found != wanted:
+            report.error(
+                "loss-misfit",
+                "the losses of one output share its target",
+                target.spans.get("loss", target.span),
+                f"one wants {shapes.show(wanted[0])} {wanted[1]}, "
+                f"another {shapes.show(found[0])} {found[1]}",
+                help="give the tensor a second output: other: {from: "
+                + f"{tensor.name}, loss: ...}}",
+            )
+        wanted = wanted or found
+    if wanted is None:
+        wanted = (tensor.shape, tensor.dtype)
+    head.target_shape, head.target_dtype = wanted
+
+
+def _metrics(head: Head, tensor: Tensor, target: Target) -> None:
+    for metric in target.metrics:
+        if metric == "accuracy":
+            loss: Any = head.losses[0] if head.losses else None
+            default = loss.default_accuracy(tensor.shape) if loss else "BinaryAccuracy"
+            head.metrics.append(bind("metrics", default))
+            head.metric_names.append("accuracy")
+        elif isinstance(metric, Word):
+            head.metrics.append(metric)
+            named: Any = metric
+            head.metric_names.append(named.name)
+    # Two metrics of one name are told apart as Keras does: `auc`, `auc_1`.
+    for at, name in enumerate(head.metric_names):
+        count = head.metric_names[:at].count(name)
+        if count:
+            head.metric_names[at] = f"{name}_{count}"
+
+
+def last_activation(graph: Graph, tensor: Tensor) -> str | None:
+    """The activation that made a tensor, as Keras names it: `softmax`, `linear`; None where the
+    layer has none to speak of."""
+    if tensor.step is None:
+        return None
+    layer: Any = graph.program.steps[tensor.step].layer
+    if type(layer).__name__ in ("Softmax", "ReLU", "LeakyReLU"):
+        return {"Softmax": "softmax", "ReLU": "relu", "LeakyReLU": "leaky_relu"}[type(layer).__name__]
+    if "activation" not in type(layer).arguments or not hasattr(type(layer), "activation"):
+        return None
+    word = layer.__dict__.get("activation")
+    return "linear" if word is None else snake(type(word).__name__)

@@ -1,0 +1,131 @@
+"""`part_of`: the sub-graph between tensors of a graph, with the same weights."""
+
+from __future__ import annotations
+
+from modelspec.model.scope import Scope
+from modelspec.model.spec import Body, Call, Definition, Input, Ref
+from modelspec.source.text import Span
+from modelspec.source.tree import Mapping, Node, Scalar, Sequence
+
+
+def cut(definition: Definition, written: Mapping, name: Scalar, scope: Scope) -> None:
+    """Make `definition` the part of the graph called `name` between `inputs` and `outputs`."""
+    report = scope.report
+    whole = scope.definition(str(name.value), name.span)
+    if whole is None:
+        return
+    if whole.body is None:
+        if whole.layer is not None:
+            report.error(
+                "wrong-value",
+                "`part_of` names a shared graph",
+                name.span,
+                f"this is a {whole.kind} layer",
+                also=[(whole.span, "defined here")],
+            )
+        return
+    for key in ("inputs", "outputs"):
+        if written.get(key) is None:
+            report.error(
+                "missing-key",
+                "a part has `inputs` and `outputs`: the tensors that it lies between",
+                written.span,
+                f"no `{key}`",
+            )
+            return
+    inside = whole.body.scope
+    starts = [inside.tensor(text, span) for text, span in _names(written.get("inputs"), scope)]
+    ends = [inside.tensor(text, span) for text, span in _names(written.get("outputs"), scope)]
+    if not starts or not ends or any(ref.broken for ref in (*starts, *ends)):
+        return
+    body = Body(inside)
+    cuts: set[object] = set()
+    for ref in starts:
+        if len(ref.chain) > 1:
+            report.error(
+                "wrong-value",
+                "a part starts at tensors of the graph itself",
+                ref.span,
+                f"`{ref.text}` lies inside `{ref.chain[0].name}`",
+            )
+            return
+        cuts.add(ref.input or (ref.chain[0], ref.index))
+        body.inputs.append(_entry_point(ref))
+    kept = _between(whole.body, ends, cuts, starts, written.span, scope)
+    if kept is None:
+        return
+    body.calls = kept
+    body.outputs = {ref.text: ref for ref in ends}
+    definition.body, definition.part = body, whole
+    if not definition.trainable:
+        for call in kept:
+            call.definition.trainable = False
+
+
+def _names(node: Node | None, scope: Scope) -> list[tuple[str, Span]]:
+    items = node.items if isinstance(node, Sequence) else [node]
+    found = []
+    for item in items:
+        if isinstance(item, Scalar) and isinstance(item.value, str):
+            found.append((item.value, item.span))
+        elif item is not None:
+            scope.report.error("wrong-value", "a name of a tensor stands here", item.span)
+    return found
+
+
+class Cut(Input):
+    """An input of a part: what is given replaces the tensor `stands_for` of the whole."""
+
+    __slots__ = ("stands_for",)
+
+    def __init__(self, ref: Ref) -> None:
+        source = ref.input
+        if source is not None:
+            super().__init__(source.name, source.shape, source.dtype, source.span)
+        else:
+            super().__init__(ref.text.replace(".", "_"), None, None, ref.span)
+        self.stands_for = ref
+
+
+def _entry_point(ref: Ref) -> Cut:
+    return Cut(ref)
+
+
+def _between(
+    whole: Body, ends: list[Ref], cuts: set[object], starts: list[Ref], span: Span, scope: Scope
+) -> list[Call] | None:
+    """The calls that lead from the cuts to the ends; an input reached past them is an error."""
+    needed: set[Call] = set()
+    waiting = list(ends)
+    reached: set[object] = set()
+    while waiting:
+        ref = waiting.pop()
+        source: object = ref.input or (ref.chain[0], ref.index)
+        if source in cuts:
+            reached.add(source)
+            continue
+        if ref.input is not None:
+            listed = ", ".join(f"`{start.text}`" for start in starts)
+            scope.report.error(
+                "wrong-inputs",
+                f"the outputs of this part also need `{ref.input.name}`",
+                span,
+                f"its inputs are {listed}",
+                also=[(ref.input.span, f"`{ref.input.name}` is an input of the whole graph")],
+                help=f"add `{ref.input.name}` to `inputs`",
+            )
+            return None
+        call = ref.chain[0]
+        if call not in needed:
+            needed.add(call)
+            waiting += call.refs()
+    for start in starts:
+        if (start.input or (start.chain[0], start.index)) not in reached:
+            scope.report.error(
+                "unused-input",
+                "an input of a part leads to its outputs",
+                start.span,
+                f"nothing between depends on `{start.text}`",
+            )
+            return None
+    return [call for call in whole.calls if call in needed]

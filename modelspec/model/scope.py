@@ -1,0 +1,323 @@
+"""Names: what each one stands for inside one graph, and how a dotted one is followed."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from modelspec.model.params import Params
+from modelspec.model.spec import Body, Call, Definition, Input, Ref
+from modelspec.source.diagnostics import Report
+from modelspec.source.suggest import did_you_mean
+from modelspec.source.text import Span
+from modelspec.source.tree import Node
+
+Thing = Input | Call | Definition
+NAME = re.compile(r"[^\W\d][\w-]*")
+SEGMENT = re.compile(r"(?P<name>[^.@]+)(?:@(?P<node>\d+))?")
+
+
+class Block(NamedTuple):
+    """A graph with parameters, as it stands in the tree."""
+
+    name: str
+    node: Node
+    span: Span
+    params: Params
+    scope: Scope
+
+
+class Lost(Exception):
+    """A name that stands for nothing, which has been reported."""
+
+
+class Scope:
+    """The names of one graph. Layers and blocks of the graphs around it may be called from here;
+    their tensors may not: a graph sees nothing but its inputs."""
+
+    def __init__(self, report: Report, params: Params, outer: Scope | None = None) -> None:
+        self.report, self.params, self.outer = report, params, outer
+        self.owner: Definition | None = None
+        self.things: dict[str, Thing] = {}
+        self.spans: dict[str, Span] = {}
+        self.blocks: dict[str, Block] = {}
+        self.nodes: dict[Definition, list[Call]] = {}
+        self.broken: set[str] = set()  # names whose entry was wrong: no follow-up errors
+        self.later: set[str] = set()  # names of entries further down
+        self.pending: dict[str, Span] = {}  # names whose definition has begun
+        self.unread: set[str] = set()  # names that nothing has referred to yet
+
+    def path(self, name: str) -> str:
+        """The path of what is defined here under this name."""
+        above = self.owner.path if self.owner else ""
+        return f"{above}.{name}" if above else name
+
+    def add(self, name: str, thing: Thing, span: Span) -> None:
+        self.claim(name, span)
+        self.things.setdefault(name, thing)
+        self.later.discard(name)
+        self.unread.add(name)
+
+    def claim(self, name: str, span: Span) -> None:
+        """Take a name, once; what is wrong with it is reported."""
+        if not NAME.fullmatch(name):
+            self.report.error(
+                "wrong-value",
+                "a name starts with a letter and holds letters, digits, `_` and `-`",
+                span,
+                f"`{name}`",
+            )
+        first = self.spans.setdefault(name, span)
+        if first is not span:
+            self.report.error(
+                "name-taken",
+                f"`{name}` names two things",
+                span,
+                "taken",
+                also=[(first, f"`{name}` is this")],
+                help="give one of them another name",
+            )
+
+    def free(self, base: str) -> str:
+        """`base`, or `base_1`, `base_2`, ... where it is taken: Keras's names in a list."""
+        name, count = base, 0
+        while name in self.spans:
+            count += 1
+            name = f"{base}_{count}"
+        return name
+
+    def called(self, call: Call) -> None:
+        """Count a call as the next node of its definition."""
+        nodes = self.nodes.setdefault(call.definition, [])
+        call.node = len(nodes)
+        nodes.append(call)
+
+    def block(self, name: str) -> Block | None:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.blocks:
+                return scope.blocks[name]
+            scope = scope.outer
+        return None
+
+    def block_names(self) -> list[str]:
+        inner = list(self.blocks)
+        return inner + (self.outer.block_names() if self.outer else [])
+
+    # -- tensors ---------------------------------------------------------------------------
+
+    def tensor(self, text: str, span: Span) -> Ref:
+        """The tensor that `text` names; a broken Ref, after reporting, where there is none."""
+        ref = Ref(text, span)
+        try:
+            self.follow(ref, text, span)
+        except Lost:
+            ref.chain, ref.input = (), None
+        return ref
+
+    def follow(self, ref: Ref, text: str, span: Span) -> None:
+        parts = text.split(".")
+        matches = [SEGMENT.fullmatch(part) for part in parts]
+        if not all(matches):
+            self.unknown(text, span)
+        head, *rest = [m for m in matches if m]
+        thing = self.thing(head["name"], span, text)
+        if isinstance(thing, Input):
+            if rest or head["node"]:
+                self.unknown(text, span)
+            ref.input = thing
+            return
+        call = self.node_of(thing, head["name"], head["node"], span, rest)
+        ref.chain = (call,)
+        for at, part in enumerate(rest):
+            inside = call.definition.body
+            if inside is None:
+                self.output(ref, call, part["name"], span, last=at == len(rest) - 1)
+                return
+            found = inside.scope.things.get(part["name"])
+            if isinstance(found, Call | Definition) and (
+                isinstance(found, Call) or found in inside.scope.nodes
+            ):
+                rest_after = rest[at + 1 :]
+                call = inside.scope.node_of(found, part["name"], part["node"], span, rest_after)
+                ref.chain = (*ref.chain, call)
+            else:
+                self.output(ref, call, part["name"], span, last=at == len(rest) - 1)
+                return
+
+    def thing(self, name: str, span: Span, text: str) -> Thing:
+        self.unread.discard(name)
+        if name in self.broken:
+            raise Lost
+        if name not in self.things:
+            self.unknown(text, span, name)
+        return self.things[name]
+
+    def node_of(
+        self, thing: Thing, name: str, node: str | None, span: Span, rest: object
+    ) -> Call:
+        """The call that a name stands for: the entry itself, or a node of its definition."""
+        if isinstance(thing, Call) and node is None:
+            return thing
+        definition = thing.definition if isinstance(thing, Call) else thing
+        if not isinstance(definition, Definition):
+            raise Lost
+        nodes = self.nodes.get(definition, [])
+        if node is not None:
+            if int(node) < len(nodes):
+                return nodes[int(node)]
+            self.no_such_node(name, int(node), nodes, definition, span)
+        if len(nodes) == 1:
+            return nodes[0]
+        if not nodes:
+            self.report.error(
+                "used-before",
+                f"`{name}` has not been called, so it has no output yet",
+                span,
+                "a layer, not a tensor",
+                also=[(definition.span, f"`{name}` is defined here")],
+                help=f"call it first: {{use: {name}, from: ...}}",
+            )
+            raise Lost
+        self.report.error(
+            "ambiguous-name",
+            f"`{name}` has {len(nodes)} nodes, and this does not say which",
+            span,
+            "ambiguous",
+            also=[(call.span, f"`{name}@{call.node}` is this call") for call in nodes[:8]],
+            help="write " + " or ".join(f"`{name}@{call.node}`" for call in nodes[:4]),
+        )
+        raise Lost
+
+    def no_such_node(
+        self, name: str, node: int, nodes: list[Call], definition: Definition, span: Span
+    ) -> None:
+        count = "1 node" if len(nodes) == 1 else f"{len(nodes)} nodes"
+        self.report.error(
+            "unknown-name",
+            f"`{name}` has {count} at this point, counted from 0",
+            span,
+            f"no node {node}",
+            also=[(call.span, f"`{name}@{call.node}` is this call") for call in nodes[:8]]
+            or [(definition.span, "defined here")],
+        )
+        raise Lost
+
+    def output(self, ref: Ref, call: Call, part: str, span: Span, last: bool) -> None:
+        """An output of a call by name or by position."""
+        definition = call.definition
+        if definition.layer is not None:
+            names = list(definition.layer.returns())
+        elif definition.body is not None:
+            names = list(definition.body.outputs)
+        else:
+            raise Lost
+        if last and part in names:
+            ref.index = names.index(part)
+        elif last and part.isdigit() and int(part) < len(names):
+            ref.index = int(part)
+        else:
+            inside = list(definition.body.scope.spans) if definition.body else []
+            known = ", ".join(f"`{name}`" for name in names)
+            self.report.error(
+                "unknown-name",
+                f"`{call.name}` has no output or tensor `{part}`",
+                span,
+                "unknown",
+                also=[(call.span, f"`{call.name}` is this {definition.kind}")],
+                help=did_you_mean(part, [*names, *inside]) or f"its outputs: {known}",
+            )
+            raise Lost
+
+    def unknown(self, text: str, span: Span, name: str | None = None) -> None:
+        if name is not None and name in self.later:
+            self.report.error(
+                "used-before",
+                "an entry is called on tensors of entries above it",
+                span,
+                f"`{name}` comes further down",
+                help=f"move the entry `{name}` above this one",
+            )
+            raise Lost
+        near = did_you_mean(name or text, [*self.things, *self.later])
+        if name is not None and self.elsewhere(name):
+            near = ("a graph sees its own inputs only: add it to the graph's `inputs`",)
+        known = ", ".join(f"`{one}`" for one in list(self.things)[:12])
+        self.report.error(
+            "unknown-name",
+            f"no tensor is called `{text}` here",
+            span,
+            "unknown",
+            help=near or (f"the names here: {known}" if known else ()),
+        )
+        raise Lost
+
+    def elsewhere(self, name: str) -> bool:
+        scope = self.outer
+        while scope is not None:
+            if name in scope.things:
+                return True
+            scope = scope.outer
+        return False
+
+    # -- layers ----------------------------------------------------------------------------
+
+    def definition(self, text: str, span: Span) -> Definition | None:
+        """The layer or graph that `use:` names; None, after reporting, where there is none."""
+        names = text.split(".")
+        scope: Scope | None = self
+        while scope is not None and names[0] not in scope.things and names[0] not in scope.broken:
+            if names[0] in scope.pending:
+                return self.inside_itself(names[0], span, scope.pending[names[0]])
+            scope = scope.outer
+        if scope is not None and names[0] in scope.broken:
+            return None
+        if scope is None:
+            return self.no_definition(text, names[0], span, self.callable_names())
+        scope.unread.discard(names[0])
+        found = self.owner_of(scope.things[names[0]])
+        if found is None:
+            return self.no_definition(text, names[0], span, self.callable_names())
+        for name in names[1:]:
+            if found.body is None:
+                if found.layer is None:
+                    return None
+                return self.no_definition(text, name, span, [])
+            inner: Body = found.body
+            thing = inner.scope.things.get(name)
+            below = None if thing is None else self.owner_of(thing)
+            if below is None:
+                return self.no_definition(text, name, span, inner.scope.callable_names())
+            found = below
+        return found
+
+    @staticmethod
+    def owner_of(thing: Thing) -> Definition | None:
+        if isinstance(thing, Definition):
+            return thing
+        return thing.definition if isinstance(thing, Call) else None
+
+    def callable_names(self) -> list[str]:
+        own = [name for name, thing in self.things.items() if not isinstance(thing, Input)]
+        return own + (self.outer.callable_names() if self.outer else [])
+
+    def inside_itself(self, name: str, span: Span, start: Span) -> None:
+        self.report.error(
+            "cycle",
+            "a graph cannot contain itself",
+            span,
+            f"`{name}` is inside itself",
+            also=[(start, f"`{name}` begins here")],
+        )
+
+    def no_definition(self, text: str, name: str, span: Span, known: list[str]) -> None:
+        later = name in self.later
+        listed = ", ".join(f"`{one}`" for one in known[:12])
+        self.report.error(
+            "used-before" if later else "unknown-name",
+            f"no layer is called `{text}` here",
+            span,
+            f"`{name}` comes further down" if later else "unknown",
+            help=did_you_mean(name, known)
+            or (f"the layers here: {listed}" if known else "`shared:` holds layers to be called"),
+        )

@@ -1,0 +1,166 @@
+"""A spec: what `resolve` makes of the tree. Names are bound, blocks expanded, defaults filled in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modelspec.language.layer import Layer
+from modelspec.language.shapes import Dim
+from modelspec.language.word import Word
+
+if TYPE_CHECKING:
+    from modelspec.model.scope import Scope
+    from modelspec.source.text import Span
+
+
+class Input:
+    """A tensor that comes from outside: `shape` without the batch (None: any rank)."""
+
+    __slots__ = ("dtype", "name", "shape", "span")
+
+    def __init__(self, name: str, shape: tuple[Dim, ...] | None, dtype: str | None, span: Span):
+        self.name, self.shape, self.dtype, self.span = name, shape, dtype, span
+
+
+class Definition:
+    """A layer or a graph that owns weights; it may be called any number of times.
+
+    `path` is its place, `vqa.vision_model.conv2d`, and the first part of its weights' names.
+    Exactly one of `layer` and `body` is set; neither where an error was reported.
+    """
+
+    __slots__ = (
+        "allow", "block", "body", "dtype", "file", "layer", "name", "parent", "part", "path",
+        "span", "trainable", "weights", "weights_span",
+    )  # fmt: skip
+
+    def __init__(self, path: str, name: str, span: Span, parent: Definition | None = None) -> None:
+        self.path, self.name, self.span, self.parent = path, name, span, parent
+        self.layer: Layer | None = None
+        self.body: Body | None = None
+        self.block: str | None = None  # the block that it was made from
+        self.file: str | None = None  # the file that it was read from
+        self.part: Definition | None = None  # the graph that it is a part of
+        self.trainable = True
+        self.weights: str | None = None  # a run or a file with trained weights
+        self.weights_span: Span | None = None
+        self.dtype: str | None = None
+        self.allow: tuple[str, ...] = ()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it, or a graph that it belongs to, says `trainable: false`."""
+        at: Definition | None = self
+        while at is not None:
+            if not at.trainable:
+                return True
+            at = at.parent
+        return False
+
+    @property
+    def kind(self) -> str:
+        """What it is, as summaries name it."""
+        if self.layer is not None:
+            return self.layer.title()
+        return self.block or ("part" if self.part else "graph")
+
+
+class Call:
+    """One call of a definition: an entry of `layers`."""
+
+    __slots__ = ("allow", "arguments", "definition", "from_span", "name", "node", "span")
+
+    def __init__(self, name: str, definition: Definition, span: Span) -> None:
+        self.name, self.definition, self.span = name, definition, span
+        #: One a port: a Ref, a list of Refs, or None for an optional one left out.
+        self.arguments: list[Ref | list[Ref] | None] = []
+        self.from_span: Span | None = None
+        self.node = 0  # which call of its definition, within its scope
+        self.allow: tuple[str, ...] = ()
+
+    def refs(self) -> list[Ref]:
+        """Every tensor that it is called on."""
+        found: list[Ref] = []
+        for argument in self.arguments:
+            if isinstance(argument, list):
+                found += argument
+            elif argument is not None:
+                found.append(argument)
+        return found
+
+
+class Ref:
+    """A tensor, by where it comes from: an input, or output `index` of the last call of `chain`.
+
+    A chain of several calls reaches into graphs: `vqa.answer` is the call of `vqa`, then the call
+    `answer` inside it.
+    """
+
+    __slots__ = ("chain", "index", "input", "span", "text")
+
+    def __init__(self, text: str, span: Span) -> None:
+        self.text, self.span = text, span
+        self.chain: tuple[Call, ...] = ()
+        self.input: Input | None = None
+        self.index = 0
+
+    @property
+    def broken(self) -> bool:
+        """It names nothing, which has been reported."""
+        return not self.chain and self.input is None
+
+
+class Body:
+    """The inside of a graph: inputs, calls in order, outputs by name."""
+
+    __slots__ = ("calls", "definitions", "inputs", "outputs", "scope", "shared")
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.inputs: list[Input] = []
+        self.shared: list[Definition] = []
+        self.calls: list[Call] = []
+        self.outputs: dict[str, Ref] = {}
+
+
+class Target:
+    """What is asked of an output: losses with their weights, metrics, class weights."""
+
+    __slots__ = ("class_weight", "loss_weights", "losses", "metrics", "name", "span", "spans")
+
+    def __init__(self, name: str, span: Span) -> None:
+        self.name, self.span = name, span
+        self.losses: list[Word] = []
+        self.loss_weights: list[float] = []
+        #: Metrics; the string `accuracy` until the output's shape says which one it is.
+        self.metrics: list[Word | str] = []
+        self.class_weight: dict[int, float] | None = None
+        self.spans: dict[str, Span] = {}
+
+
+class Data:
+    """Where samples come from. `validation` is a source, or a share of `train`."""
+
+    __slots__ = ("fields", "span", "test", "train", "validation", "validation_span")
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        self.train: Word | None = None
+        self.validation: Word | float | None = None
+        self.validation_span: Span | None = None
+        self.test: Word | None = None
+        self.fields: dict[str, Any] = {}
+
+
+class Spec:
+    """A whole spec: the model's body, and what it learns from and how."""
+
+    __slots__ = ("body", "data", "name", "root", "source", "targets", "training", "training_span")
+
+    def __init__(self, name: str, root: Definition, body: Body) -> None:
+        self.name, self.root, self.body = name, root, body
+        self.targets: dict[str, Target] = {}
+        self.data: Data | None = None
+        self.training: Any = None  # the `train` section (catalog.training.Training)
+        self.training_span: Span | None = None
+        self.source: Any = None
