@@ -36,6 +36,13 @@ FOREIGN = {"TorchModule", "PythonModule"}
 #: Our weight -> Keras's name for it, where the last part differs.
 KERAS_NAMES: dict[str, dict[str, str]] = {}
 
+#: Arguments that Keras refuses on its torch backend and that change nothing here.
+NOT_ON_TORCH = {"BatchNormalization": {"synchronized"}}
+
+#: Layers whose mask Keras takes as an argument: called with an initial state, it looks for no mask
+#: on the sequence (`Layer.__call__` looks for `sequences_mask`, which their calls do not take).
+MASK_IS_AN_ARGUMENT = {"LSTM", "GRU", "SimpleRNN", "Bidirectional"}
+
 
 class Example(NamedTuple):
     """One entry of an example file: the inputs by port, and the layer as plain data."""
@@ -91,7 +98,8 @@ def declared(plain: dict[str, Any]) -> Layer:
 def keras_layer(plain: dict[str, Any]) -> Any:
     """Keras's layer with the same arguments."""
     cls = find("layers", plain["type"])
-    given = {k: keras_value(cls.arguments[k], v) for k, v in plain.items() if k != "type"}
+    left_out = {"type", *NOT_ON_TORCH.get(cls.__name__, ())}
+    given = {k: keras_value(cls.arguments[k], v) for k, v in plain.items() if k not in left_out}
     return getattr(keras.layers, cls.__name__)(**given)
 
 

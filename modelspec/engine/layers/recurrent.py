@@ -1,0 +1,256 @@
+"""Layers that read a sequence step by step.
+
+Three ideas keep this fast. The default activations run in torch's fused kernels. Elsewhere one
+matrix product projects the inputs of all steps, and the loop is left with the state. And a mask
+is no branch in the loop: each sequence's valid steps move to its front, the layer runs as if
+nothing were masked, and each step is then given the output of the last valid step up to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from modelspec.catalog.activations import Sigmoid, Tanh
+from modelspec.catalog.layers.recurrent import GRU, LSTM, Recurrent, SimpleRNN
+from modelspec.engine.activations import activate
+from modelspec.engine.lowering import Masked, lowers
+from modelspec.engine.random import Random
+
+States = tuple[Tensor, ...]
+Step = Callable[[Tensor, States], States]
+
+
+@lowers(LSTM)
+@lowers(GRU)
+@lowers(SimpleRNN)
+def recurrent(
+    p: Recurrent,
+    w: Any,
+    sequence: Tensor,
+    initial_state: list[Tensor] | None = None,
+    *,
+    training: bool,
+    mask: Tensor | None,
+    random: Random,
+) -> Masked:
+    drops = draw(p, sequence, random) if training else NO_DROPS
+    ran = run(p, w, sequence, initial_state, mask, drops, zero_masked=p.zero_output_for_mask)
+    output_mask = mask if p.return_sequences else None
+    if not p.return_state:
+        return Masked(ran.output, output_mask)
+    return Masked((ran.output, *ran.states), (output_mask, *[None] * len(ran.states)))
+
+
+class Drops(NamedTuple):
+    """What dropout multiplies inputs and state by: nothing, one factor, or one for each gate."""
+
+    inputs: Sequence[Tensor]  # (batch, features) each
+    state: Sequence[Tensor]  # (batch, units) each
+
+
+NO_DROPS = Drops((), ())
+
+
+class Ran(NamedTuple):
+    """What a run over a sequence left."""
+
+    output: Tensor  # (batch, units), or (batch, time, units) with `return_sequences`
+    states: States  # (batch, units) each; those after the first only where they are returned
+
+
+def draw(p: Recurrent, x: Tensor, random: Random) -> Drops:
+    """The factors of one call. As in Keras, gates have their own where the state is dropped."""
+    count = p.gates if p.recurrent_dropout else 1
+
+    def factors(rate: float, width: int) -> list[Tensor]:
+        if not rate:
+            return []
+        shape, kept = (x.shape[0], width), 1.0 - rate
+        return [random.bernoulli(shape, kept).to(x.dtype) / kept for _ in range(count)]
+
+    return Drops(factors(p.dropout, x.shape[-1]), factors(p.recurrent_dropout, p.units))
+
+
+def run(
+    p: Recurrent,
+    w: Any,
+    x: Tensor,
+    initial: Sequence[Tensor] | None,
+    mask: Tensor | None,
+    drops: Drops,
+    *,
+    zero_masked: bool,
+) -> Ran:
+    """The layer over a sequence `x` (batch, time, features); outputs are in reading order."""
+    x = x.to(w.kernel.dtype)
+    if p.go_backwards:
+        x, mask = x.flip(1), None if mask is None else mask.flip(1)
+    states = tuple(initial or x.new_zeros(len(p.states), x.shape[0], p.units))
+    if mask is None:
+        traces, finals = scan(p, w, x, states, drops, whole=False)
+        return Ran(traces[0] if p.return_sequences else finals[0], finals)
+    order, seen = valid_first(mask)
+    traces, _ = scan(p, w, steps_at(x, order), states, drops, whole=p.return_state)
+    last = seen[:, -1:]  # (batch, 1)
+    ends = [torch.where(last > 0, steps_at(t, last - 1)[:, 0], s)
+            for t, s in zip(traces, states, strict=False)]  # fmt: skip
+    if not p.return_sequences:
+        seen, mask = last, mask[:, -1:]
+    shown = mask if zero_masked else seen > 0
+    held = torch.where(shown[..., None], steps_at(traces[0], seen - 1), 0)  # (batch, time, units)
+    return Ran(held if p.return_sequences else held[:, 0], tuple(ends))
+
+
+def valid_first(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """The order of steps that puts valid ones first, and how many are valid up to each step."""
+    order = torch.argsort((~mask).to(torch.uint8), dim=1, stable=True)  # (batch, time)
+    return order, mask.cumsum(1)
+
+
+def steps_at(x: Tensor, index: Tensor) -> Tensor:
+    """The steps of `x` (batch, time, width) at `index` (batch, steps); below 0 is the first."""
+    return x.gather(1, index.clamp(min=0)[..., None].expand(-1, -1, x.shape[-1]))
+
+
+def scan(
+    p: Recurrent, w: Any, x: Tensor, states: States, drops: Drops, *, whole: bool
+) -> tuple[Sequence[Tensor], States]:
+    """Every state over time, (batch, time, units) each, and the last ones, (batch, units).
+
+    The first state is the output. A fused LSTM keeps no others over time: `whole` asks for all.
+    """
+    if fuses(p) and not drops.state and not (whole and isinstance(p, LSTM)):
+        if drops.inputs:
+            x = x * drops.inputs[0][:, None]  # (batch, time, features)
+        outputs, finals = FUSED[type(p)](p, w, x, states)
+        return (outputs,), finals
+    step = STEPS[type(p)](p, w, drops.state)
+    inputs = project(x.transpose(0, 1), w.kernel, drops.inputs)  # (time, batch, gates * units)
+    if p.use_bias:
+        inputs = inputs + (w.bias[0] if w.bias.ndim == 2 else w.bias)
+    passed = []
+    for at_step in inputs.unbind(0):  # (batch, gates * units)
+        states = step(at_step, states)
+        passed.append(states)
+    return [torch.stack(each, 1) for each in zip(*passed, strict=True)], states
+
+
+def project(x: Tensor, kernel: Tensor, factors: Sequence[Tensor]) -> Tensor:
+    """`x @ kernel`, with `x` multiplied by one factor, or by one for each gate's columns."""
+    if not factors:
+        return x @ kernel
+    kernels = kernel.chunk(len(factors), 1)
+    return torch.cat([x * f @ k for f, k in zip(factors, kernels, strict=True)], -1)
+
+
+# One step: from the projected inputs (batch, gates * units) and the states to the next states.
+
+
+def simple_step(p: SimpleRNN, w: Any, factors: Sequence[Tensor]) -> Step:
+    def step(x: Tensor, states: States) -> States:
+        return (activate(p.activation, x + project(states[0], w.recurrent_kernel, factors)),)
+
+    return step
+
+
+def lstm_step(p: LSTM, w: Any, factors: Sequence[Tensor]) -> Step:
+    def step(x: Tensor, states: States) -> States:
+        hidden, cell = states
+        gates = (x + project(hidden, w.recurrent_kernel, factors)).chunk(4, 1)
+        take, keep, show = (activate(p.recurrent_activation, gates[i]) for i in (0, 1, 3))
+        cell = keep * cell + take * activate(p.activation, gates[2])
+        return show * activate(p.activation, cell), cell
+
+    return step
+
+
+def gru_step(p: GRU, w: Any, factors: Sequence[Tensor]) -> Step:
+    units = p.units
+
+    def step_after(x: Tensor, states: States) -> States:
+        update_reset, candidate = torch.split(x, [2 * units, units], 1)
+        inner = project(states[0], w.recurrent_kernel, factors)
+        if p.use_bias:
+            inner = inner + w.bias[1]
+        gates, product = torch.split(inner, [2 * units, units], 1)
+        update, reset = activate(p.recurrent_activation, update_reset + gates).chunk(2, 1)
+        new = activate(p.activation, candidate + reset * product)
+        return (update * states[0] + (1 - update) * new,)
+
+    def step_before(x: Tensor, states: States) -> States:
+        update_reset, candidate = torch.split(x, [2 * units, units], 1)
+        of_gates, of_candidate = torch.split(w.recurrent_kernel, [2 * units, units], 1)
+        gates = project(states[0], of_gates, factors[:2])
+        update, reset = activate(p.recurrent_activation, update_reset + gates).chunk(2, 1)
+        product = project(reset * states[0], of_candidate, factors[2:])
+        new = activate(p.activation, candidate + product)
+        return (update * states[0] + (1 - update) * new,)
+
+    return step_after if p.reset_after else step_before
+
+
+# All steps at once: torch's own kernels, from (batch, time, features) and the states.
+
+
+def fuses(p: Recurrent) -> bool:
+    """Whether torch has a kernel for this layer."""
+    if not isinstance(p.activation, Tanh):
+        return False
+    if isinstance(p, LSTM | GRU) and not isinstance(p.recurrent_activation, Sigmoid):
+        return False
+    return not isinstance(p, GRU) or p.reset_after
+
+
+def torch_weights(p: Recurrent, kernels: list[Tensor], biases: list[Tensor]) -> list[Tensor]:
+    """Kernels and biases of inputs and state, as torch lays them out."""
+    return [kernel.T for kernel in kernels] + (biases if p.use_bias else [])
+
+
+def fused_lstm(p: LSTM, w: Any, x: Tensor, states: States) -> tuple[Tensor, States]:
+    biases = [w.bias, torch.zeros_like(w.bias)] if p.use_bias else []
+    weights = torch_weights(p, [w.kernel, w.recurrent_kernel], biases)
+    start = [states[0][None], states[1][None]]
+    outputs, *finals = torch._VF.lstm(x, start, weights, *settings(p))
+    return outputs, tuple(final[0] for final in finals)
+
+
+def fused_gru(p: GRU, w: Any, x: Tensor, states: States) -> tuple[Tensor, States]:
+    biases = list(reset_first(w.bias).unbind(0)) if p.use_bias else []
+    kernels = [reset_first(w.kernel), reset_first(w.recurrent_kernel)]
+    weights = torch_weights(p, kernels, biases)
+    outputs, final = torch._VF.gru(x, states[0][None], weights, *settings(p))
+    return outputs, (final[0],)
+
+
+def reset_first(weight: Tensor) -> Tensor:
+    """Gates in torch's order: reset, update, candidate."""
+    update, reset, candidate = weight.chunk(3, 1)
+    return torch.cat((reset, update, candidate), 1)
+
+
+def fused_simple(p: SimpleRNN, w: Any, x: Tensor, states: States) -> tuple[Tensor, States]:
+    biases = [w.bias, torch.zeros_like(w.bias)] if p.use_bias else []
+    weights = torch_weights(p, [w.kernel, w.recurrent_kernel], biases)
+    outputs, final = torch._VF.rnn_tanh(x, states[0][None], weights, *settings(p))
+    return outputs, (final[0],)
+
+
+def settings(p: Recurrent) -> tuple[bool, int, float, bool, bool, bool]:
+    """Biases, layers, dropout, whether a backward pass may follow, two directions, batch first."""
+    return (p.use_bias, 1, 0.0, torch.is_grad_enabled(), False, True)
+
+
+STEPS: dict[type[Recurrent], Callable[[Any, Any, Sequence[Tensor]], Step]] = {
+    SimpleRNN: simple_step,
+    LSTM: lstm_step,
+    GRU: gru_step,
+}
+FUSED: dict[type[Recurrent], Callable[[Any, Any, Tensor, States], tuple[Tensor, States]]] = {
+    SimpleRNN: fused_simple,
+    LSTM: fused_lstm,
+    GRU: fused_gru,
+}
