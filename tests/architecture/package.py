@@ -71,8 +71,16 @@ def _imports(module: Module, node: ast.AST, lazy: bool) -> Iterator[Import]:
         elif isinstance(child, ast.ImportFrom):
             for target in _targets(module, child):
                 yield Import(target, child.lineno, lazy)
+        elif isinstance(child, ast.Call) and _names_a_module(child):
+            yield Import(child.args[0].value, child.lineno, lazy)  # type: ignore[attr-defined]
         inside = lazy or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         yield from _imports(module, child, inside)
+
+
+def _names_a_module(node: ast.Call) -> bool:
+    """Whether it is `import_module("name")`: an import like any other."""
+    called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+    return called == "import_module" and bool(node.args) and isinstance(node.args[0], ast.Constant)
 
 
 def _targets(module: Module, node: ast.ImportFrom) -> list[str]:

@@ -66,7 +66,6 @@ def test_importing_modelspec_loads_nothing_heavy(folder):
     assert not loaded_by("import modelspec", folder)
 
 
-@pytest.mark.skipif(not (PACKAGE / "compiler.py").exists(), reason="no compiler.py yet")
 def test_checking_a_spec_loads_nothing_heavy(folder):
     assert not loaded_by("import modelspec; modelspec.check('spec.yaml')", folder)
 

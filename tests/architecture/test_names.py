@@ -51,9 +51,15 @@ def bases(module: Module, node: ast.ClassDef) -> list[Class]:
     return found
 
 
+WORD = ("modelspec.language.word", "Word")
+
+
 def depth(key: Class, family: dict[Class, list[Class]]) -> int:
-    """Classes from here to the root; the roots, on the language's floor, do not count."""
-    is_root = key[0].startswith("modelspec.language")
+    """Classes from here to the root; the roots do not count.
+
+    Roots are the classes on the language's floor, and each group's own kind of `Word`.
+    """
+    is_root = key[0].startswith("modelspec.language") or WORD in family[key]
     return (not is_root) + max((depth(base, family) for base in family[key]), default=0)
 
 
