@@ -1,0 +1,165 @@
+"""One tensor of a batch: which columns feed it, through which encoder, to which shape and dtype."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from modelspec.engine.data import cells
+from modelspec.engine.data.encoders import Encoder
+from modelspec.engine.data.rows import Array, Indices, Rows
+from modelspec.engine.data.wanted import BadCell, Wanted, refuse
+from modelspec.language import dtypes
+from modelspec.language.shapes import show
+from modelspec.source.diagnostics import Diagnostic, Rejected
+
+
+class Feed:
+    """A wanted tensor with its encoder, which is None where the numbers are taken as they are."""
+
+    def __init__(self, wanted: Wanted, encoder: Encoder | None) -> None:
+        self.wanted, self.encoder = wanted, encoder
+
+    def raw(self, rows: Rows, indices: Indices, taken: dict[str, Array]) -> Array:
+        """The columns' values before encoding (batch, ...); several columns side by side."""
+        read = cells.classes if self.encoder and self.encoder.reads == "classes" else cells.numbers
+        parts = []
+        for column in self.wanted.columns:
+            try:
+                parts.append(read(taken[column]))
+            except BadCell as bad:
+                self.refuse(bad, rows, indices, column)
+        if self.wanted.field is None or not self.wanted.field.columns:
+            return parts[0]
+        wide = [part[:, None] if part.ndim == 1 else part for part in parts]
+        try:
+            return np.concatenate(wide, axis=-1)  # (batch, ..., columns)
+        except ValueError:
+            shapes = ", ".join(f"`{c}` {show(p.shape[1:])}" for c, p in
+                               zip(self.wanted.columns, parts, strict=True))  # fmt: skip
+            self.refuse_shape("columns that stand side by side have one shape", rows, shapes)
+
+    def values(self, rows: Rows, indices: Indices, taken: dict[str, Array]) -> Tensor:
+        """The tensor (batch, ...) of the wanted shape and dtype; raises Rejected."""
+        values = self.raw(rows, indices, taken)
+        try:
+            encoded = values if self.encoder is None else self.encoder.apply(values)
+            whole = as_dtype(self.fitted(encoded, rows), self.wanted.dtype)
+        except BadCell as bad:
+            self.refuse(bad, rows, indices, ", ".join(self.wanted.columns))
+        return whole
+
+    def fitted(self, values: Array, rows: Rows) -> Array:
+        """The values in the wanted shape: a flat column fits (1,), a column of width 1 fits ()."""
+        wanted, given = self.wanted.shape, values.shape[1:]
+        if fits(given, wanted):
+            return values
+        if given == () and len(wanted) == 1 and wanted[0] in (1, None):
+            return values[:, None]
+        if given == (1,) and wanted == ():
+            return values[:, 0]
+        encoded = " once encoded" if self.encoder else ""
+        self.refuse_shape(
+            f"`{self.wanted.name}` takes {show(wanted)}",
+            rows,
+            f"{self.where()}: {show(given)}{encoded}",
+            shape_help(given, wanted),
+        )
+
+    def where(self) -> str:
+        columns = self.wanted.columns
+        return ("columns " if len(columns) > 1 else "column ") + ", ".join(
+            f"`{column}`" for column in columns
+        )
+
+    def refuse_shape(self, rule: str, rows: Rows, fact: str, help: str = "") -> NoReturn:
+        place = rows.place(0).split(",")[0]
+        refuse("wrong-samples", rule, self.wanted.span, "fed by this", notes=[f"{place}, {fact}"],
+               help=[help])  # fmt: skip
+
+    def refuse(self, bad: BadCell, rows: Rows, indices: Indices, column: str) -> NoReturn:
+        place = rows.place(int(indices[bad.position]))
+        refuse(
+            bad.code,
+            f"`{self.wanted.name}` takes {self.noun(bad.code)}",
+            self.wanted.span,
+            "fed by this",
+            notes=[f"{place}, column `{column}`: {bad.fact}"],
+            help=[bad.help],
+        )
+
+    def noun(self, code: str) -> str:
+        if code == "ragged-row":
+            return "values of one shape"
+        if code == "unseen-class":
+            return "the classes that its encoder knows"
+        if self.encoder and self.encoder.reads == "classes":
+            return "a class in every row"
+        return "whole numbers" if dtypes.is_integer(self.wanted.dtype) else "numbers"
+
+
+def fits(given: tuple[int, ...], wanted: tuple[int | str | None, ...]) -> bool:
+    return len(given) == len(wanted) and all(
+        not isinstance(w, int) or w == g for g, w in zip(given, wanted, strict=True)
+    )
+
+
+def shape_help(given: tuple[int, ...], wanted: tuple[int | str | None, ...]) -> str:
+    if (*given, 1) == wanted:
+        return f"declare the input as {list(given)} and insert {{type: Reshape, target_shape: {list(wanted)}}}"
+    if given == () and len(wanted) == 1:
+        return f"`columns: [...]` puts {wanted[0]} columns side by side; `encode: OneHot` makes a vector of a class"
+    return ""
+
+
+def as_dtype(values: Array, dtype: str) -> Tensor:
+    """The values as a tensor; raises BadCell where an integer would lose something."""
+    target = getattr(torch, dtype)
+    if dtypes.is_float(dtype):
+        narrow = np.float64 if dtype == "float64" else np.float32
+        return torch.from_numpy(np.ascontiguousarray(values, narrow)).to(target)
+    if values.dtype.kind == "f" and not (values == np.rint(values)).all():
+        at = np.argwhere(values != np.rint(values))[0]
+        raise BadCell("bad-cell", int(at[0]), f"`{values[tuple(at)]:g}` is not a whole number")
+    limits = (0, 1) if dtype == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    if values.size and not (limits[0] <= values.min() and values.max() <= limits[1]):
+        at = np.argwhere((values < limits[0]) | (values > limits[1]))[0]
+        fact = f"`{values[tuple(at)]:g}` does not fit {dtype}"
+        raise BadCell("bad-cell", int(at[0]), fact)
+    return torch.from_numpy(np.ascontiguousarray(values, dtype))
+
+
+def read(feeds: list[Feed], rows: Rows, indices: Indices) -> dict[str, Tensor]:
+    """A batch by name; raises Rejected with the first fault of every feed."""
+    columns = list(dict.fromkeys(c for feed in feeds for c in feed.wanted.columns))
+    taken = rows.take(indices, columns)
+    batch: dict[str, Tensor] = {}
+    faults: list[Diagnostic] = []
+    for feed in feeds:
+        try:
+            batch[feed.wanted.name] = feed.values(rows, indices, taken)
+        except Rejected as rejected:
+            faults += rejected.diagnostics
+    if faults:
+        raise Rejected(faults)
+    check_named_sizes(feeds, batch, rows)
+    return batch
+
+
+def check_named_sizes(feeds: list[Feed], batch: dict[str, Tensor], rows: Rows) -> None:
+    """The same word is the same size in every tensor of a batch."""
+    sizes: dict[str, tuple[int, str]] = {}
+    for feed in feeds:
+        name = feed.wanted.name
+        for dim, size in zip(feed.wanted.shape, batch[name].shape[1:], strict=True):
+            if isinstance(dim, str):
+                first, other = sizes.setdefault(dim, (size, name))
+                if first != size:
+                    feed.refuse_shape(
+                        f"`{dim}` is one size everywhere",
+                        rows,
+                        f"`{dim}` is {first} in `{other}` and {size} in `{name}`",
+                    )

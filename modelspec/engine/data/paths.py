@@ -1,0 +1,44 @@
+"""From the paths that a spec names to the files that are there."""
+
+from __future__ import annotations
+
+import glob
+import os
+from typing import Any
+
+from modelspec.engine.data.wanted import refuse
+from modelspec.source.suggest import did_you_mean
+from modelspec.source.text import Span
+
+
+def files(word: Any) -> list[str]:
+    """The files or folders of a source, in order; a glob's are sorted. Raises Rejected."""
+    span: Span | None = getattr(word, "spans", {}).get("path")
+    found = [path for named in word.path for path in matching(_from(span, named), span)]
+    if not found:
+        refuse("no-samples", "a source names at least one file", span, "this is empty")
+    return found
+
+
+def _from(span: Span | None, path: str) -> str:
+    """A path as the working directory sees it: those of a spec start from the spec's folder."""
+    if span is None or not span.source.is_file:
+        return path
+    return os.path.join(span.source.folder, path)
+
+
+def matching(path: str, span: Span | None) -> list[str]:
+    if os.path.exists(path):
+        return [path]
+    if glob.has_magic(path):
+        found = sorted(glob.glob(path, recursive=True))
+        if found:
+            return found
+        refuse("unknown-file", f"no file matches `{path}`", span, "nothing matches this")
+    folder, name = os.path.split(path)
+    help: tuple[str, ...] = ()
+    if folder and not os.path.isdir(folder):
+        help = (f"there is no folder `{folder}`",)
+    elif os.access(folder or ".", os.R_OK):
+        help = did_you_mean(name, os.listdir(folder or "."))
+    refuse("unknown-file", f"there is no file `{path}`", span, "this does not exist", help=help)

@@ -1,0 +1,104 @@
+"""From the `data` of a spec to samples for training, validation and tests."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from modelspec.catalog.sources import Synthetic
+from modelspec.engine.data.encoders import Encoder, State, fresh, restored
+from modelspec.engine.data.feed import Feed
+from modelspec.engine.data.rows import Rows
+from modelspec.engine.data.samples import Samples, samples_of
+from modelspec.engine.data.sources import open_source, present, source_at
+from modelspec.engine.data.wanted import Wanted, refuse
+
+PIECE = 8192  # rows that encoders see at a time
+
+
+class Prepared(NamedTuple):
+    """Samples of each part, None where the spec names none, and what the encoders learnt."""
+
+    train: Samples
+    validation: Samples | None
+    test: Samples | None
+    encoders: dict[str, State]
+
+
+def prepare(
+    data: Any, wanted: list[Wanted], seed: int = 0, encoders: dict[str, State] | None = None
+) -> Prepared:
+    """Opens the sources of `data`, learns encoders from train (unless given) and applies them.
+
+    A share of train is its last rows, as Keras's `validation_split`. `seed` is that of training,
+    on which synthetic samples depend. Raises Rejected.
+    """
+    rows = open_source(data.train, wanted, seed)
+    count = len(rows)
+    cut = count if not isinstance(data.validation, float) else split(count, data)
+    feeds = feeds_of(data.train, rows, wanted, encoders)
+    if encoders is None:
+        learn(feeds, rows, cut)
+    kept = {f.wanted.name: f.encoder.state() for f in feeds if f.encoder is not None}
+    train = samples_of(feeds, rows, 0, cut)
+    if cut < count:
+        validation: Samples | None = samples_of(feeds, rows, cut, count)
+    else:
+        validation = held_out(data.validation, wanted, kept)
+    return Prepared(train, validation, held_out(data.test, wanted, kept), kept)
+
+
+def samples_for(source: Any, wanted: list[Wanted], encoders: dict[str, State]) -> Samples:
+    """Samples of a source (a word, a path or paths) through encoders that have learnt."""
+    word = source_at(source) if isinstance(source, str | list) else source
+    rows = open_source(word, wanted)
+    return samples_of(feeds_of(word, rows, wanted, encoders), rows, 0, len(rows))
+
+
+def held_out(word: Any, wanted: list[Wanted], encoders: dict[str, State]) -> Samples | None:
+    return None if word is None else samples_for(word, wanted, encoders)
+
+
+def split(count: int, data: Any) -> int:
+    """How many rows are trained on where the rest, a share, validates."""
+    cut = math.floor(count * (1 - data.validation))
+    if not 0 < cut < count:
+        refuse(
+            "no-samples",
+            "training and validation each have at least one sample",
+            notes=[f"of {count} samples, {cut} train and {count - cut} validate"],
+            help=["name more samples, or another share"],
+        )
+    return cut
+
+
+def feeds_of(
+    source: Any, rows: Rows, wanted: list[Wanted], encoders: dict[str, State] | None
+) -> list[Feed]:
+    if isinstance(source, Synthetic):  # it makes tensors, not columns to be encoded
+        wanted = [one._replace(field=None) for one in wanted if one.role != "weight"]
+        encoders = None
+    return [Feed(one, encoder_of(one, encoders)) for one in present(rows, wanted)]
+
+
+def encoder_of(wanted: Wanted, encoders: dict[str, State] | None) -> Encoder | None:
+    if wanted.encode is None:
+        return None
+    if encoders is None or wanted.name not in encoders:
+        return fresh(wanted.encode)
+    return restored(wanted.encode, encoders[wanted.name])
+
+
+def learn(feeds: list[Feed], rows: Rows, count: int) -> None:
+    """Shows the first `count` rows to every encoder."""
+    learning = [(feed, feed.encoder) for feed in feeds if feed.encoder is not None]
+    columns = list(dict.fromkeys(c for feed, _ in learning for c in feed.wanted.columns))
+    if not learning:
+        return
+    for start in range(0, count, PIECE):
+        indices = np.arange(start, min(start + PIECE, count))
+        taken = rows.take(indices, columns)
+        for feed, encoder in learning:
+            encoder.see(feed.raw(rows, indices, taken))

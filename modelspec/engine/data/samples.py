@@ -1,0 +1,87 @@
+"""Samples as batches of tensors: all in memory where they fit, else read as they are asked for."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from modelspec.engine.data.arrays import physical_memory
+from modelspec.engine.data.feed import Feed, read
+from modelspec.engine.data.rows import Indices, Rows
+
+#: Samples of files that stream are kept in memory up to this many bytes as tensors.
+KEPT = 1 << 28
+PIECE = 1 << 24
+
+
+class Samples(Protocol):
+    """`batch` gives tensors by name, (len(indices), ...); `streams` says that it reads files."""
+
+    streams: bool
+    sample_bytes: int
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: Indices) -> dict[str, Tensor]: ...
+
+
+class Loaded:
+    """Samples in memory."""
+
+    streams = False
+
+    def __init__(self, tensors: dict[str, Tensor]) -> None:
+        self.tensors = tensors
+        self.sample_bytes = sum(t[:1].nbytes for t in tensors.values())
+
+    def __len__(self) -> int:
+        return len(next(iter(self.tensors.values())))
+
+    def batch(self, indices: Indices) -> dict[str, Tensor]:
+        chosen = torch.from_numpy(indices)
+        return {name: tensor.index_select(0, chosen) for name, tensor in self.tensors.items()}
+
+
+class Streamed:
+    """Samples `start` to `stop` of rows, read and encoded batch by batch."""
+
+    streams = True
+
+    def __init__(self, feeds: list[Feed], rows: Rows, start: int, stop: int, size: int) -> None:
+        self.feeds, self.rows, self.start, self.stop = feeds, rows, start, stop
+        self.sample_bytes = size
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def batch(self, indices: Indices) -> dict[str, Tensor]:
+        return read(self.feeds, self.rows, indices + self.start)
+
+
+def samples_of(feeds: list[Feed], rows: Rows, start: int, stop: int) -> Samples:
+    """The samples `start` to `stop` (exclusive), in memory where they fit."""
+    first = read(feeds, rows, np.arange(start, start + 1))
+    size = sum(tensor.nbytes for tensor in first.values())
+    limit = physical_memory() // 4 if rows.resident else KEPT
+    if size * (stop - start) > limit:
+        return Streamed(feeds, rows, start, stop, size)
+    return Loaded(load(feeds, rows, start, stop, first, size))
+
+
+def load(
+    feeds: list[Feed], rows: Rows, start: int, stop: int, first: dict[str, Tensor], size: int
+) -> dict[str, Tensor]:
+    """All samples as tensors, filled piece by piece."""
+    tensors = {
+        name: torch.empty((stop - start, *one.shape[1:]), dtype=one.dtype)
+        for name, one in first.items()
+    }
+    step = max(1, PIECE // max(1, size))
+    for at in range(start, stop, step):
+        indices = np.arange(at, min(at + step, stop))
+        for name, piece in read(feeds, rows, indices).items():
+            tensors[name][at - start : at - start + len(piece)] = piece
+    return tensors

@@ -1,0 +1,79 @@
+"""From a source's word to its rows. A further format is a class of rows, and a line in OPENERS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from modelspec.catalog import sources as words
+from modelspec.catalog.words import bind
+from modelspec.engine.data.arrays import open_npy, open_npz
+from modelspec.engine.data.packaged import Synthetic, open_digit_pairs, open_digits
+from modelspec.engine.data.paths import files
+from modelspec.engine.data.rows import Joined, Rows
+from modelspec.engine.data.wanted import Wanted, fault, refuse
+from modelspec.language.word import Reject
+from modelspec.source.diagnostics import Diagnostic, Rejected
+from modelspec.source.suggest import did_you_mean
+
+Opener = Callable[[Any, list[str]], list[Rows]]
+
+OPENERS: dict[type, Opener] = {
+    words.NPZ: lambda word, needed: [open_npz(path, needed) for path in files(word)],
+    words.NPY: lambda word, needed: list[Rows](open_npy(files(word), needed)),
+    words.Digits: lambda word, needed: [open_digits()],
+    words.DigitPairs: lambda word, needed: [open_digit_pairs()],
+}
+
+
+def source_at(paths: str | list[str]) -> Any:
+    """The source at a path, by its ending; raises Rejected where the ending is unknown."""
+    listed = [paths] if isinstance(paths, str) else paths
+    try:
+        return bind("sources", {"type": words.format_of(listed), "path": listed})
+    except Reject as unknown:
+        refuse("wrong-value", unknown.message, help=[unknown.help])
+
+
+def open_source(word: Any, wanted: list[Wanted], seed: int = 0) -> Rows:
+    """The rows of a source, which hold all columns that are wanted; raises Rejected."""
+    if isinstance(word, words.Synthetic):
+        return Synthetic(word, wanted, seed)
+    needed = list(dict.fromkeys(column for one in wanted for column in one.columns))
+    parts = OPENERS[type(word)](word, needed)
+    faults = [bad for part in parts for bad in missing(part, wanted)]
+    if faults:
+        raise Rejected(faults)
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        span = getattr(word, "spans", {}).get("path")
+        refuse("no-samples", "a source holds at least one sample", span, "this holds none")
+    return parts[0] if len(parts) == 1 else Joined(parts)
+
+
+def missing(rows: Rows, wanted: list[Wanted]) -> list[Diagnostic]:
+    """A fault for each wanted column that is not there."""
+    known = ", ".join(f"`{column}`" for column in rows.columns)
+    return [
+        fault(
+            "missing-column",
+            f"`{one.name}` is fed by the column `{column}`",
+            one.span,
+            "there is no such column",
+            notes=[f"{rows.place(0).split(',')[0]} has {known or 'no columns'}"],
+            help=did_you_mean(column, rows.columns)
+            or (f"say which column it is: `fields: {{{one.name}: {{column: ...}}}}`",),
+        )
+        for one in wanted
+        for column in one.columns
+        if column not in rows.columns and not optional(one)
+    ]
+
+
+def optional(wanted: Wanted) -> bool:
+    return wanted.role == "weight" and wanted.field is None
+
+
+def present(rows: Rows, wanted: list[Wanted]) -> list[Wanted]:
+    """What is wanted and there: all but weights that nobody asked for."""
+    return [one for one in wanted if not optional(one) or one.name in rows.columns]
