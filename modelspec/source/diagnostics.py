@@ -195,4 +195,6 @@ def _labels(also: Iterable[Label | tuple[Span, str]]) -> tuple[Label, ...]:
 
 
 def _texts(texts: str | Iterable[str]) -> tuple[str, ...]:
-    return (texts,) if isinstance(texts, str) else tuple(texts)
+    if isinstance(texts, str):
+        return (texts,) if texts else ()
+    return tuple(texts)

@@ -27,6 +27,18 @@ class Mark:
     def stop(self) -> int:
         return self.start + self.length
 
+    def shift(self, begin: int, end: int, left: int, right: int) -> None:
+        """Moves it to where its cells stand in a cut line; under the dots if they are cut off."""
+        if self.stop <= begin and left:
+            self.start, self.length = 0, left
+        elif self.start >= end and right:
+            self.start, self.length = end - begin + left, right
+        else:
+            stop = min(self.stop, end)
+            self.start = max(self.start, begin)
+            self.length = max(1, stop - self.start)
+            self.start += left - begin
+
     def shown(self, style: Style, severity: str, text: str) -> str:
         return style(severity if self.primary else "secondary", text)
 
@@ -44,11 +56,15 @@ class Excerpt:
         self, source: Source, line: int, labels: list[tuple[Label, bool]], width: int
     ) -> None:
         raw = source.lines[line - 1] if line <= len(source.lines) else ""
+        width = max(width, 20)
+        # A line of a million characters costs no more than the part of it that is shown.
+        skip = max(0, labels[0][0].span.column - 1 - 2 * width) if len(raw) > 8 * width else 0
+        raw = raw[skip : skip + 8 * width]
         cells, edges = _cells(raw)
-        self.marks = [_mark(label, primary, raw, edges) for label, primary in labels]
+        self.marks = [_mark(label, primary, raw, edges, skip) for label, primary in labels]
         self.text = "".join(cells).rstrip()
-        if edges[-1] > max(width, 20):
-            self._cut(cells, edges, max(width, 20))
+        if edges[-1] > width:
+            self._cut(cells, edges, width)
 
     def lines(self, style: Style, severity: str) -> list[str]:
         """The line itself, then the lines of marks and their texts."""
@@ -58,21 +74,21 @@ class Excerpt:
         return out
 
     def _cut(self, cells: list[str], edges: list[int], width: int) -> None:
-        """Keeps the part around the first mark."""
+        """Keeps the part around the marks, or around the first where they are far apart."""
         room = width - 2 * len(_CUT)
-        mark = self.marks[0]
-        lead = max(0, min(room // 3, room - mark.length - len(mark.text) - 1))
-        begin = max(0, min(mark.start - lead, edges[-1] - room))
+        leftmost = min(mark.start for mark in self.marks)
+        apart = max(mark.stop for mark in self.marks) - leftmost > room
+        start = self.marks[0].start if apart else leftmost
+        extent = 0 if apart else max(mark.stop + len(mark.text) for mark in self.marks) - start
+        begin = max(0, min(start - max(0, min(room // 3, room - extent)), edges[-1] - room))
         first = next(i for i, edge in enumerate(edges) if edge >= begin)
         begin = edges[first]
         last = max((i for i, edge in enumerate(edges) if edge <= begin + room), default=first)
         left = _CUT if first else ""
         right = _CUT if last < len(cells) else ""
-        self.text = left + "".join(cells[first:last]).rstrip() + right
-        for one in self.marks:
-            start = min(max(one.start, begin), edges[last])
-            stop = min(max(one.stop, begin + 1), max(edges[last], start + 1))
-            one.start, one.length = start - begin + len(left), max(1, stop - start)
+        self.text = left + "".join(cells[first:last]) + right
+        for mark in self.marks:
+            mark.shift(begin, edges[last], len(left), len(right))
 
 
 def safe(text: str) -> str:
@@ -115,14 +131,17 @@ def _width(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
-def _mark(label: Label, primary: bool, raw: str, edges: list[int]) -> Mark:
+def _mark(label: Label, primary: bool, raw: str, edges: list[int], skip: int) -> Mark:
+    """The label as cells of a line whose first `skip` characters are left out."""
     span = label.span
-    start = min(span.column - 1, len(raw))
-    stop = min(span.end_column - 1, len(raw)) if span.end_line == span.line else len(raw.rstrip())
-    past = span.column - 1 - start  # a place right of the line's end
+    first = max(0, span.column - 1 - skip)
+    start = min(first, len(raw))
+    stop = span.end_column - 1 - skip if span.end_line == span.line else len(raw.rstrip())
+    stop = max(start, min(stop, len(raw)))
+    past = 0 if skip else min(first - start, 1)  # a place right of the line's end
     begin = edges[start] + past
     text = safe(" ".join(label.text.split("\n")))
-    return Mark(begin, max(1, edges[max(stop, start)] - begin), text, primary)
+    return Mark(begin, max(1, edges[stop] - begin), text, primary)
 
 
 def _rows(marks: list[Mark]) -> list[list[Mark]]:
