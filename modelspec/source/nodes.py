@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from .text import Span
 
 
-
 class Scalar:
     """One value. `text` is what was written, `quoted` whether in quotes (or as a block of text)."""
 

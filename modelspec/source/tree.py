@@ -6,4 +6,14 @@ from .nodes import Entry, Mapping, Node, Scalar, Sequence, from_plain, to_plain
 from .parser import parse
 from .writer import write
 
-__all__ = ["Entry", "Mapping", "Node", "Scalar", "Sequence", "from_plain", "parse", "to_plain", "write"]
+__all__ = [
+    "Entry",
+    "Mapping",
+    "Node",
+    "Scalar",
+    "Sequence",
+    "from_plain",
+    "parse",
+    "to_plain",
+    "write",
+]
