@@ -77,7 +77,7 @@ class Inner(Words):
     """Reads the layer inside a wrapper as a plain word; the resolver's part, for tests."""
 
     def entry(self, node: Any) -> Any:
-        return self.word("layers", node)
+        return SimpleNamespace(layer=self.word("layers", node))
 
 
 def declared(plain: dict[str, Any]) -> Layer:
@@ -260,7 +260,7 @@ def body(
 ) -> Tensor:
     """The layer inside a wrapper, on one tensor."""
     masks = {"x": mask}
-    return call_ours(wrapper.layer, weights, {"x": x}, masks, training).outputs[0]
+    return call_ours(wrapper.layer.layer, weights, {"x": x}, masks, training).outputs[0]
 
 
 def weights_of(layer: Any, *shapes: Any) -> list[Weight]:
@@ -268,7 +268,7 @@ def weights_of(layer: Any, *shapes: Any) -> list[Weight]:
     own = list(layer.weights(*shapes))
     if own or not hasattr(layer, "layer"):
         return own
-    return list(layer.layer.weights(shapes[0][1:]))
+    return list(layer.layer.layer.weights(shapes[0][1:]))
 
 
 class Pair:
@@ -308,11 +308,12 @@ class Pair:
     def masks(self) -> dict[str, Any]:
         """A mask for each input with a time axis: `(batch, time)`, the first step always there."""
         generator = torch.Generator().manual_seed(self.example.seed + 1)
+        time = 2 if self.example.plain.get("data_format") == "channels_first" else 1
 
         def one(x: Tensor) -> Tensor | None:
             if x.ndim < 3:
                 return None
-            mask = torch.rand(x.shape[:2], generator=generator) < 0.7
+            mask = torch.rand((BATCH, x.shape[time]), generator=generator) < 0.7
             mask[:, 0] = True
             return mask
 

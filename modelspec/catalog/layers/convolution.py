@@ -1,0 +1,269 @@
+"""Convolutions: a learned window slides over time, an image or a volume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any, ClassVar
+
+from modelspec.catalog.spatial import axes, data_format, joined, slid, split, times
+from modelspec.language.kinds import (
+    Bool,
+    Choice,
+    Int,
+    Sizes,
+    activation,
+    constraint,
+    initializer,
+    regularizer,
+)
+from modelspec.language.layer import Layer, Reject, Weight
+from modelspec.language.shapes import Dim, Shape, size
+
+__all__ = ["Conv1D", "Conv2D", "Conv2DTranspose", "Conv3D", "DepthwiseConv2D", "SeparableConv2D"]
+
+PADDING = "`valid` keeps the window inside; `same` pads with zeros to ceil(size / stride)."
+
+
+class Convolution(Layer):
+    """What convolutions share; `rank` axes of space."""
+
+    rank: ClassVar[int] = 0
+    #: Keras allows strides and dilation together in depthwise convolutions alone.
+    strides_dilated: ClassVar[bool] = False
+
+    filters = Int("How many channels the output has.", min=1)
+    kernel_size = Sizes("Size of the window.")
+    strides = Sizes("Steps that the window takes.", default=1)
+    padding = Choice(PADDING, "valid", "same", default="valid")
+    data_format = data_format()
+    dilation_rate = Sizes("Distance between the window's cells; 1 is adjacent.", default=1)
+    groups = Int("Groups of channels that are convolved apart.", default=1, min=1)
+    activation = activation("Applied to the result; null is linear.")
+    use_bias = Bool("Whether to add a learned offset for each channel.", default=True)
+    kernel_initializer = initializer("How the kernel starts.", "glorot_uniform")
+    bias_initializer = initializer("How the bias starts.", "zeros")
+    kernel_regularizer = regularizer("Penalty on the kernel.")
+    bias_regularizer = regularizer("Penalty on the bias.")
+    activity_regularizer = regularizer("Penalty on the output.")
+    kernel_constraint = constraint("Projection of the kernel after each update.")
+    bias_constraint = constraint("Projection of the bias after each update.")
+
+    @property
+    def takes(self) -> str:
+        return axes(self.rank, self.data_format)
+
+    def check(self) -> None:
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1 and not self.strides_dilated:
+            raise Reject("dilation_rate", "`strides` and `dilation_rate` cannot both be above 1")
+        if "groups" in self.arguments and self.filters % self.groups:
+            raise Reject("groups", f"{self.groups} groups do not divide {self.filters} filters")
+
+    def channels(self, x: Shape) -> Dim:
+        """How many channels the input has."""
+        return split(x, self.data_format)[1]
+
+    def slid(self, x: Shape) -> Shape:
+        """The sizes over space that the window leaves."""
+        space, _ = split(x, self.data_format)
+        size, strides = self.kernel_size, self.strides
+        return slid("kernel_size", space, size, strides, self.padding, self.dilation_rate)
+
+    def shape(self, x: Shape) -> Shape:
+        channels = self.channels(x)
+        if isinstance(channels, int) and channels % self.groups:
+            message = f"{self.groups} groups do not divide {channels} input channels"
+            raise Reject("groups", message)
+        return joined(self.slid(x), self.filters, self.data_format)
+
+    def weights(self, x: Shape) -> Iterator[Weight]:
+        channels = self.channels(x)
+        depth = channels // self.groups if isinstance(channels, int) else None
+        yield self.kernel((*self.kernel_size, depth, self.filters))
+        if self.use_bias:
+            yield self.bias(self.filters)
+
+    def kernel(self, shape: Shape) -> Weight:
+        return Weight(
+            "kernel",
+            shape,
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+
+    def bias(self, count: Dim) -> Weight:
+        return Weight(
+            "bias",
+            (count,),
+            self.bias_initializer,
+            regularizer=self.bias_regularizer,
+            constraint=self.bias_constraint,
+        )
+
+    def flops(self, output: Shape, x: Shape) -> int | None:
+        count, channels = size(output), self.channels(x)
+        if count is None or not isinstance(channels, int):
+            return None
+        return count * (2 * prod(self.kernel_size) * channels // self.groups + self.use_bias)
+
+
+class Conv1D(Convolution):
+    """Convolution over time."""
+
+    rank = 1
+    padding = Choice(
+        PADDING + " `causal` pads the past alone, so that no step sees a later one.",
+        "valid",
+        "same",
+        "causal",
+        default="valid",
+    )
+
+
+class Conv2D(Convolution):
+    """Convolution over an image."""
+
+    rank = 2
+
+
+class Conv3D(Convolution):
+    """Convolution over a volume, or over an image and time."""
+
+    rank = 3
+
+
+class DepthwiseConv2D(Convolution):
+    """Convolution of each channel on its own."""
+
+    rank = 2
+    strides_dilated = True
+    filters = None  # type: ignore[assignment]
+    groups = None  # type: ignore[assignment]
+    kernel_initializer = None
+    kernel_regularizer = None
+    kernel_constraint = None
+    depth_multiplier = Int("Output channels for each input channel.", default=1, min=1)
+    depthwise_initializer = initializer("How the kernel starts.", "glorot_uniform")
+    depthwise_regularizer = regularizer("Penalty on the kernel.")
+    depthwise_constraint = constraint("Projection of the kernel after each update.")
+
+    def shape(self, x: Shape) -> Shape:
+        channels = times(self.channels(x), self.depth_multiplier)
+        return joined(self.slid(x), channels, self.data_format)
+
+    def weights(self, x: Shape) -> Iterator[Weight]:
+        channels = self.channels(x)
+        yield Weight(
+            "kernel",
+            (*self.kernel_size, channels, self.depth_multiplier),
+            self.depthwise_initializer,
+            regularizer=self.depthwise_regularizer,
+            constraint=self.depthwise_constraint,
+        )
+        if self.use_bias:
+            yield self.bias(times(channels, self.depth_multiplier))
+
+    def flops(self, output: Shape, x: Shape) -> int | None:
+        count = size(output)
+        return None if count is None else count * (2 * prod(self.kernel_size) + self.use_bias)
+
+
+class SeparableConv2D(Convolution):
+    """A convolution of each channel on its own, then one that mixes channels cell by cell."""
+
+    rank = 2
+    strides_dilated = True
+    groups = None  # type: ignore[assignment]
+    kernel_initializer = None
+    kernel_regularizer = None
+    kernel_constraint = None
+    depth_multiplier = Int("Channels in between for each input channel.", default=1, min=1)
+    depthwise_initializer = initializer("How the depthwise kernel starts.", "glorot_uniform")
+    pointwise_initializer = initializer("How the pointwise kernel starts.", "glorot_uniform")
+    depthwise_regularizer = regularizer("Penalty on the depthwise kernel.")
+    pointwise_regularizer = regularizer("Penalty on the pointwise kernel.")
+    depthwise_constraint = constraint("Projection of the depthwise kernel after each update.")
+    pointwise_constraint = constraint("Projection of the pointwise kernel after each update.")
+
+    def shape(self, x: Shape) -> Shape:
+        return joined(self.slid(x), self.filters, self.data_format)
+
+    def weights(self, x: Shape) -> Iterator[Weight]:
+        channels = self.channels(x)
+        yield Weight(
+            "depthwise_kernel",
+            (*self.kernel_size, channels, self.depth_multiplier),
+            self.depthwise_initializer,
+            regularizer=self.depthwise_regularizer,
+            constraint=self.depthwise_constraint,
+        )
+        yield Weight(
+            "pointwise_kernel",
+            (1, 1, times(channels, self.depth_multiplier), self.filters),
+            self.pointwise_initializer,
+            regularizer=self.pointwise_regularizer,
+            constraint=self.pointwise_constraint,
+        )
+        if self.use_bias:
+            yield self.bias(self.filters)
+
+    def flops(self, output: Shape, x: Shape) -> int | None:
+        cells, channels = size(self.slid(x)), self.channels(x)
+        if cells is None or not isinstance(channels, int):
+            return None
+        between = channels * self.depth_multiplier
+        mixed = self.filters * (2 * between + self.use_bias)
+        return cells * (2 * prod(self.kernel_size) * between + mixed)
+
+
+class Conv2DTranspose(Convolution):
+    """The transpose of a convolution: each cell of the input paints a window of the output."""
+
+    rank = 2
+    groups = None  # type: ignore[assignment]
+    padding = Choice(
+        "`valid` keeps every cell painted; `same` gives size * stride.",
+        "valid",
+        "same",
+        default="valid",
+    )
+    output_padding = Sizes(
+        "Cells more at the end of each axis; null chooses by `padding`.", default=None, min=0
+    )
+
+    def check(self) -> None:
+        super().check()
+        given: Any = self.output_padding  # may be None
+        for more, stride in zip(given or (), self.strides, strict=False):
+            if more >= stride:
+                message = f"an output padding of {more} is not below the stride, {stride}"
+                raise Reject("output_padding", message)
+
+    def shape(self, x: Shape) -> Shape:
+        space, _ = split(x, self.data_format)
+        painted = [self.painted(axis, length) for axis, length in enumerate(space)]
+        return joined(painted, self.filters, self.data_format)
+
+    def painted(self, axis: int, length: Dim) -> Dim:
+        """The output's size along an axis of space."""
+        stride = self.strides[axis]
+        covers = self.dilation_rate[axis] * (self.kernel_size[axis] - 1) + 1
+        given: Any = self.output_padding  # may be None
+        if self.padding == "same" and given is None:
+            return times(length, stride)
+        if not isinstance(length, int):
+            return None
+        more = max(stride - covers, 0) if given is None else given[axis]
+        return (length - 1) * stride + (covers if self.padding == "valid" else covers % 2) + more
+
+    def weights(self, x: Shape) -> Iterator[Weight]:
+        yield self.kernel((*self.kernel_size, self.filters, self.channels(x)))
+        if self.use_bias:
+            yield self.bias(self.filters)
+
+    def flops(self, output: Shape, x: Shape) -> int | None:
+        given, made = size(x), size(output)
+        if given is None or made is None:
+            return None
+        return given * 2 * prod(self.kernel_size) * self.filters + made * self.use_bias
