@@ -125,6 +125,9 @@ class Fault:
         if self.head.endswith("$") and self.char == "{":
             self.dollar()
             return
+        if self.char == ":" and (word := self.word_behind_a_space()) is not None:
+            self.missing_comma(word)
+            return
         place = self.here()
         if self.at_end():
             label, place = "the text ends here", self.last_place()
@@ -141,9 +144,29 @@ class Fault:
             label,
             also=((Span(self.source, start.line, start.column, start.line, start.column + 1),
                    f"`{bracket}` is opened here"),),
-            help=f"separate the entries with `, `, or close it with `{closing}`"
-            if label.startswith("expected") else f"close it with `{closing}`",
+            help=f"close it with `{closing}`, or put a comma between the entries"
+            if label.startswith(("expected", "a new")) else f"close it with `{closing}`",
         )  # fmt: skip
+
+    def word_behind_a_space(self) -> Span | None:
+        """In `{type: Dense units: 3}`, YAML took `Dense units` for one text: the place of `units`.
+
+        The key of a line of its own is no such word; there the bracket may well be left open.
+        """
+        last = self.builder.last
+        if last is None or last.quoted or last.span.line != self.line:
+            return None
+        key = last.text.rpartition(" ")[2]
+        if key == last.text or last.span.end_column != self.column:
+            return None
+        return Span(self.source, self.line, self.column - len(key), self.line, self.column)
+
+    def missing_comma(self, word: Span) -> None:
+        key = self.text[word.column - 1 : word.end_column - 1]
+        gap = Span(self.source, word.line, word.column - 1, word.line, word.column)
+        self.add("syntax", "entries in brackets are separated by commas", word,
+                 "no comma before this key", help=f"write `, {key}: ...`",
+                 fix=Edit(gap, ", "))  # fmt: skip
 
     def dollar(self) -> None:
         start = self.column - 1

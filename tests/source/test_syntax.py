@@ -71,6 +71,7 @@ def test_a_syntax_error_has_a_code_and_a_place(text, code, line, column):
     ("z: [${a}, 3]\n", 'z: ["${a}", 3]\n'),
     ("a: @x y # c\n", 'a: "@x y" # c\n'),
     ("a:\n\tb: 1\n", "a:\n  b: 1\n"),
+    ("d: {type: Dense units: 3}\n", "d: {type: Dense, units: 3}\n"),
     ("d: {units:32}\n", "d: {units: 32}\n"),
 ])  # fmt: skip
 def test_a_certain_fix_mends_the_text(text, mended):
