@@ -11,6 +11,9 @@ from modelspec.model.graph import Graph, Head, Tensor
 from modelspec.model.spec import Target
 from modelspec.source.diagnostics import Report
 
+#: Layers that are an activation -> the activation.
+LAYERS = {"Softmax": "Softmax", "ReLU": "Relu", "LeakyReLU": "LeakyRelu"}
+
 
 def heads(graph: Graph, report: Report) -> None:
     """Fill `graph.heads` from the spec's targets; what does not fit is reported."""
@@ -41,7 +44,7 @@ def _losses(graph: Graph, head: Head, tensor: Tensor, target: Target, report: Re
                 target.spans.get("loss", target.span),
                 f"`{snake(type(loss).__name__)}`",
                 also=[(tensor.span, f"`{tensor.name}` is {shapes.show(tensor.shape)}"
-                       + (f", {activation}" if activation else ""))],
+                       + (f", {snake(activation)}" if activation else ""))],
                 help=misfit.help or (),
             )  # fmt: skip
             continue
@@ -81,14 +84,14 @@ def _metrics(head: Head, tensor: Tensor, target: Target) -> None:
 
 
 def last_activation(graph: Graph, tensor: Tensor) -> str | None:
-    """The activation that made a tensor, as Keras names it: `softmax`, `linear`; None where the
+    """The class name of the activation that made a tensor, `Softmax`, or `Linear`; None where the
     layer has none to speak of."""
     if tensor.step is None:
         return None
     layer: Any = graph.program.steps[tensor.step].layer
-    if type(layer).__name__ in ("Softmax", "ReLU", "LeakyReLU"):
-        return {"Softmax": "softmax", "ReLU": "relu", "LeakyReLU": "leaky_relu"}[type(layer).__name__]
+    if type(layer).__name__ in LAYERS:
+        return LAYERS[type(layer).__name__]
     if "activation" not in type(layer).arguments or not hasattr(type(layer), "activation"):
         return None
     word = layer.__dict__.get("activation")
-    return "linear" if word is None else snake(type(word).__name__)
+    return "Linear" if word is None else type(word).__name__
