@@ -1,4 +1,4 @@
-"""NPZ archives and folders of .npy files, read without pickles and without trust in their headers."""
+"""NPZ archives and folders of .npy files, read without pickles and with no trust in headers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.lib import format as npy
@@ -51,7 +51,7 @@ class StoredArray:
 
     def __getitem__(self, indices: Indices) -> Array:
         out = np.empty((len(indices), *self.shape[1:]), self.dtype)  # (batch, ...)
-        view = memoryview(out.reshape(-1).view(np.uint8))
+        view = out.reshape(-1).view(np.uint8).data
         at = 0
         for first, count in runs(indices):
             self.read(view[at : at + count * self.row], self.offset + first * self.row)
@@ -158,7 +158,7 @@ def read_header(stream: IO[bytes], path: str, name: str) -> Header:
     try:
         version = npy.read_magic(stream)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, fortran, dtype = read(stream)  # type: ignore[no-untyped-call]
+        shape, fortran, dtype = read(stream)
     except (ValueError, EOFError) as error:
         bad_file(path, f"`{name}` is no .npy array ({str(error).splitlines()[0]})")
     if dtype.hasobject:
@@ -187,7 +187,7 @@ def read_header(stream: IO[bytes], path: str, name: str) -> Header:
 
 def read_array(stream: IO[bytes], header: Header, path: str, name: str) -> Array:
     flat = np.empty(math.prod(header.shape), header.dtype)
-    into = memoryview(flat.view(np.uint8)) if flat.nbytes else memoryview(b"")
+    into = flat.view(np.uint8).data
     at = 0
     while at < len(into):
         piece = stream.read(min(CHUNK, len(into) - at))
@@ -224,7 +224,7 @@ def refuse_enormous(nbytes: int, path: str, name: str) -> None:
         )
 
 
-def bad_file(path: str, fact: str) -> Any:
+def bad_file(path: str, fact: str) -> NoReturn:
     refuse("bad-file", f"cannot make sense of `{path}`", notes=[fact])
 
 

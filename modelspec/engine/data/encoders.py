@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from modelspec.catalog import encoders as words
 from modelspec.engine.data.cells import classes_of
 from modelspec.engine.data.rows import Array
-from modelspec.engine.data.wanted import BadCell
+from modelspec.engine.data.wanted import BadCell, Wanted
 from modelspec.source.suggest import did_you_mean
 
 State = dict[str, Any]
@@ -64,10 +65,10 @@ class Standardizer:
         return {"mean": self.mean.tolist(), "deviation": self.deviation().tolist()}
 
     def apply(self, values: Array) -> Array:
-        return (values - self.mean) / self.deviation()
+        return np.asarray((values - self.mean) / self.deviation())
 
     def decode(self, values: Array) -> Array:
-        return values * self.deviation() + self.mean
+        return np.asarray(values * self.deviation() + self.mean)
 
 
 class Scaler:
@@ -93,10 +94,12 @@ class Scaler:
         return {"smallest": self.smallest.tolist(), "largest": self.largest.tolist()}
 
     def apply(self, values: Array) -> Array:
-        return (values - self.smallest) / self.width() * (self.high - self.low) + self.low
+        share = (values - self.smallest) / self.width()
+        return np.asarray(share * (self.high - self.low) + self.low)
 
     def decode(self, values: Array) -> Array:
-        return (values - self.low) / (self.high - self.low) * self.width() + self.smallest
+        share = (values - self.low) / (self.high - self.low)
+        return np.asarray(share * self.width() + self.smallest)
 
 
 class LabelEncoder:
@@ -230,6 +233,13 @@ def by_feature(values: Array) -> Array:
     return wide.reshape(-1, values.shape[-1]) if values.ndim > 1 else wide
 
 
+def decoded(wanted: Wanted, encoders: dict[str, State], values: Array) -> Array:
+    """A model's output in the terms of its raw column: names of classes, numbers unscaled."""
+    if wanted.encode is None or wanted.name not in encoders:
+        return values
+    return restored(wanted.encode, encoders[wanted.name]).decode(values)
+
+
 def fresh(word: Any) -> Encoder:
     """An encoder that has learnt nothing yet."""
     return KNOWN[type(word)](word, None)
@@ -240,7 +250,7 @@ def restored(word: Any, state: State) -> Encoder:
     return KNOWN[type(word)](word, state)
 
 
-KNOWN: dict[type, Any] = {
+KNOWN: dict[type, Callable[[Any, State | None], Encoder]] = {
     words.Standardize: Standardizer,
     words.Scale: Scaler,
     words.OneHot: OneHotEncoder,

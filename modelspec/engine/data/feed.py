@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from modelspec.engine.data import cells
-from modelspec.engine.data.encoders import Encoder
+from modelspec.engine.data.encoders import Encoder, State, fresh, restored
 from modelspec.engine.data.rows import Array, Indices, Rows
 from modelspec.engine.data.wanted import BadCell, Wanted, refuse
 from modelspec.language import dtypes
-from modelspec.language.shapes import show
+from modelspec.language.shapes import show, show_dim
 from modelspec.source.diagnostics import Diagnostic, Rejected
 
 
@@ -62,12 +62,9 @@ class Feed:
         if given == (1,) and wanted == ():
             return values[:, 0]
         encoded = " once encoded" if self.encoder else ""
-        self.refuse_shape(
-            f"`{self.wanted.name}` takes {show(wanted)}",
-            rows,
-            f"{self.where()}: {show(given)}{encoded}",
-            shape_help(given, wanted),
-        )
+        fact = f"{self.where()}: {show(given)}{encoded}"
+        rule = f"`{self.wanted.name}` takes {show(wanted)}"
+        return self.refuse_shape(rule, rows, fact, shape_help(given, wanted))
 
     def where(self) -> str:
         columns = self.wanted.columns
@@ -101,6 +98,15 @@ class Feed:
         return "whole numbers" if dtypes.is_integer(self.wanted.dtype) else "numbers"
 
 
+def feed_of(wanted: Wanted, encoders: dict[str, State] | None) -> Feed:
+    """A wanted tensor with its encoder, which is fresh where it has learnt nothing yet."""
+    if wanted.encode is None:
+        return Feed(wanted, None)
+    if encoders is None or wanted.name not in encoders:
+        return Feed(wanted, fresh(wanted.encode))
+    return Feed(wanted, restored(wanted.encode, encoders[wanted.name]))
+
+
 def fits(given: tuple[int, ...], wanted: tuple[int | str | None, ...]) -> bool:
     return len(given) == len(wanted) and all(
         not isinstance(w, int) or w == g for g, w in zip(given, wanted, strict=True)
@@ -109,9 +115,11 @@ def fits(given: tuple[int, ...], wanted: tuple[int | str | None, ...]) -> bool:
 
 def shape_help(given: tuple[int, ...], wanted: tuple[int | str | None, ...]) -> str:
     if (*given, 1) == wanted:
-        return f"declare the input as {list(given)} and insert {{type: Reshape, target_shape: {list(wanted)}}}"
+        reshape = f"{{type: Reshape, target_shape: {list(wanted)}}}"
+        return f"declare the input as {list(given)} and insert {reshape}"
     if given == () and len(wanted) == 1:
-        return f"`columns: [...]` puts {wanted[0]} columns side by side; `encode: OneHot` makes a vector of a class"
+        beside = f"`columns: [...]` puts {show_dim(wanted[0])} columns side by side"
+        return f"{beside}; `encode: OneHot` makes a vector of a class"
     return ""
 
 

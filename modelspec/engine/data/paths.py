@@ -32,13 +32,19 @@ def matching(path: str, span: Span | None) -> list[str]:
         return [path]
     if glob.has_magic(path):
         found = sorted(glob.glob(path, recursive=True))
-        if found:
-            return found
-        refuse("unknown-file", f"no file matches `{path}`", span, "nothing matches this")
+        if not found:
+            refuse("unknown-file", f"no file matches `{path}`", span, "nothing matches this")
+        return found
+    return refuse(
+        "unknown-file", f"there is no file `{path}`", span, "this does not exist", help=near(path)
+    )
+
+
+def near(path: str) -> tuple[str, ...]:
+    """What the path was probably meant to be."""
     folder, name = os.path.split(path)
-    help: tuple[str, ...] = ()
     if folder and not os.path.isdir(folder):
-        help = (f"there is no folder `{folder}`",)
-    elif os.access(folder or ".", os.R_OK):
-        help = did_you_mean(name, os.listdir(folder or "."))
-    refuse("unknown-file", f"there is no file `{path}`", span, "this does not exist", help=help)
+        return (f"there is no folder `{folder}`",)
+    if not os.access(folder or ".", os.R_OK):
+        return ()
+    return did_you_mean(name, os.listdir(folder or "."))

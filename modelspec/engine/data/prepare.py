@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from modelspec.catalog.sources import Synthetic
-from modelspec.engine.data.encoders import Encoder, State, fresh, restored
-from modelspec.engine.data.feed import Feed
+from modelspec.engine.data.encoders import State
+from modelspec.engine.data.feed import Feed, feed_of
 from modelspec.engine.data.rows import Rows
 from modelspec.engine.data.samples import Samples, samples_of
 from modelspec.engine.data.sources import open_source, present, source_at
@@ -63,7 +63,7 @@ def held_out(word: Any, wanted: list[Wanted], encoders: dict[str, State]) -> Sam
 
 def split(count: int, data: Any) -> int:
     """How many rows are trained on where the rest, a share, validates."""
-    cut = math.floor(count * (1 - data.validation))
+    cut: int = math.floor(count * (1 - data.validation))
     if not 0 < cut < count:
         refuse(
             "no-samples",
@@ -80,15 +80,7 @@ def feeds_of(
     if isinstance(source, Synthetic):  # it makes tensors, not columns to be encoded
         wanted = [one._replace(field=None) for one in wanted if one.role != "weight"]
         encoders = None
-    return [Feed(one, encoder_of(one, encoders)) for one in present(rows, wanted)]
-
-
-def encoder_of(wanted: Wanted, encoders: dict[str, State] | None) -> Encoder | None:
-    if wanted.encode is None:
-        return None
-    if encoders is None or wanted.name not in encoders:
-        return fresh(wanted.encode)
-    return restored(wanted.encode, encoders[wanted.name])
+    return [feed_of(one, encoders) for one in present(rows, wanted)]
 
 
 def learn(feeds: list[Feed], rows: Rows, count: int) -> None:

@@ -73,5 +73,5 @@ class Joined:
         return int(self.ends[part - 1]) if part else 0
 
     def place(self, index: int) -> str:
-        part = bisect_right(self.ends, index)  # type: ignore[type-var]
+        part = bisect_right(self.ends, index)
         return self.parts[part].place(index - self.start(part))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from modelspec.catalog import sources as words
 from modelspec.catalog.words import bind
 from modelspec.engine.data.arrays import open_npy, open_npz
+from modelspec.engine.data.delimited import open_delimited
+from modelspec.engine.data.jsonl import JsonRows
 from modelspec.engine.data.packaged import Synthetic, open_digit_pairs, open_digits
 from modelspec.engine.data.paths import files
 from modelspec.engine.data.rows import Joined, Rows
@@ -16,11 +18,14 @@ from modelspec.language.word import Reject
 from modelspec.source.diagnostics import Diagnostic, Rejected
 from modelspec.source.suggest import did_you_mean
 
-Opener = Callable[[Any, list[str]], list[Rows]]
+Opener = Callable[[Any, list[str]], Sequence[Rows]]
 
 OPENERS: dict[type, Opener] = {
     words.NPZ: lambda word, needed: [open_npz(path, needed) for path in files(word)],
-    words.NPY: lambda word, needed: list[Rows](open_npy(files(word), needed)),
+    words.NPY: lambda word, needed: list(open_npy(files(word), needed)),
+    words.CSV: lambda word, needed: [open_delimited(word, path) for path in files(word)],
+    words.TSV: lambda word, needed: [open_delimited(word, path) for path in files(word)],
+    words.JSONL: lambda word, needed: [JsonRows(path) for path in files(word)],
     words.Digits: lambda word, needed: [open_digits()],
     words.DigitPairs: lambda word, needed: [open_digit_pairs()],
 }
