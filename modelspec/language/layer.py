@@ -61,7 +61,7 @@ class Port:
     def fits(self, rank: int) -> bool:
         """Whether a tensor of this rank (batch left out) has the pattern's axes."""
         axes = self.axes
-        return rank >= len(axes) - 1 if axes[:1] == ("...",) else rank == len(axes)
+        return rank >= len(axes) - 1 if "..." in axes else rank == len(axes)
 
 
 class Layer(Word):

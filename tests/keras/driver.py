@@ -244,7 +244,8 @@ def call_ours(
         "masks": by_port,
         "random": random,
         "update": updates.__setitem__,
-        "body": functools.partial(body, layer, weights, training),
+        "body": functools.partial(body, layer, weights, training, updates, random),
+        "folds": not training or not layer_inside(layer).per_batch,
     }
     tensors = [ports.get(port.name) for port in layer.ports()]
     more = {name: offered[name] for name in asks}
@@ -255,20 +256,34 @@ def call_ours(
     return Given(outputs, mask, updates, random.used)
 
 
+def layer_inside(wrapper: Any) -> Any:
+    """The layer inside a wrapper; any other layer itself."""
+    return wrapper.layer.layer if getattr(wrapper, "wraps", False) else wrapper
+
+
 def body(
-    wrapper: Any, weights: dict[str, Tensor], training: bool, x: Tensor, mask: Tensor | None = None
+    wrapper: Any,
+    weights: dict[str, Tensor],
+    training: bool,
+    updates: dict[str, Tensor],
+    random: Recording,
+    x: Tensor,
+    mask: Tensor | None = None,
 ) -> Tensor:
-    """The layer inside a wrapper, on one tensor."""
-    masks = {"x": mask}
-    return call_ours(wrapper.layer.layer, weights, {"x": x}, masks, training).outputs[0]
+    """The layer inside a wrapper, on one tensor; what it updates, its next call sees."""
+    layer = layer_inside(wrapper)
+    port = layer.ports()[0].name
+    given = call_ours(layer, weights | updates, {port: x}, {port: mask}, training)
+    updates |= given.updates
+    random.used |= given.is_random
+    return given.outputs[0]
 
 
 def weights_of(layer: Any, *shapes: Any) -> list[Weight]:
     """The declared weights; those of the layer inside, for a wrapper that declares none itself."""
-    own = list(layer.weights(*shapes))
-    if own or not hasattr(layer, "layer"):
-        return own
-    return list(layer.layer.layer.weights(shapes[0][1:]))
+    if getattr(layer, "wraps", False):
+        return list(layer_inside(layer).weights(layer.inner(shapes[0])))
+    return list(layer.weights(*shapes))
 
 
 class Pair:

@@ -205,7 +205,7 @@ def test_a_sequence_of_unknown_length_flows():
 
 def test_states_that_do_not_fit_are_refused():
     layer = bind("layers", {"type": "LSTM", "units": 5})
-    with pytest.raises(Reject, match="is hidden and cell, not 1 tensors"):
+    with pytest.raises(Reject, match="its initial state is hidden and cell, and 1 were given"):
         layer.shape((6, 3), [(5,)])
     with pytest.raises(Reject, match=r"the initial cell is \(4\), and the layer has 5 units"):
         layer.shape((6, 3), [(5,), (4,)])

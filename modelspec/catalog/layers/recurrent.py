@@ -98,8 +98,7 @@ class Recurrent(Layer):
         if len(given) != len(self.states):
             raise Reject(
                 "",
-                f"`initial_state` of `{type(self).__name__}` is {' and '.join(self.states)}, "
-                f"not {len(given)} tensors",
+                f"its initial state is {' and '.join(self.states)}, and {len(given)} were given",
                 f"write `initial_state: [{', '.join(self.states)}]`",
             )
         for name, shape in zip(self.states, given, strict=True):

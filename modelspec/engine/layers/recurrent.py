@@ -87,6 +87,8 @@ def run(
 ) -> Ran:
     """The layer over a sequence `x` (batch, time, features); outputs are in reading order."""
     x = x.to(w.kernel.dtype)
+    if mask is not None and mask.ndim == 1:
+        mask = None  # whole samples (a step of TimeDistributed): what they give is masked after
     if p.go_backwards:
         x, mask = x.flip(1), None if mask is None else mask.flip(1)
     states = tuple(initial or x.new_zeros(len(p.states), x.shape[0], p.units))
