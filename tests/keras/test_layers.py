@@ -44,7 +44,6 @@ EXAMPLES = examples()
 each = pytest.mark.parametrize(
     "example", [e for e in EXAMPLES if e.name not in FOREIGN], ids=lambda e: e.id
 )
-WRITTEN = {family: n for family, n in INDEX["layers"].items() if family not in UNWRITTEN}
 
 
 def listed(outputs: Any) -> list[Any]:
