@@ -30,6 +30,7 @@ def check(spec: Spec) -> Graph:
         env.values[one] = [made]
         graph.program.inputs[one.name] = made.id
     checker.calls(spec.body, env, graph.program, "")
+    graph.env = env
     for name, ref in spec.body.outputs.items():
         tensor = env.find(ref)
         if tensor is not None:
@@ -350,8 +351,8 @@ class Checker:
             return None
         return (
             list(outputs),
-            list(made),
-            [Weight(name, shape, "zeros", trainable=learns) for name, shape, learns in weights],
+            [(call.definition.dtype or "float32") if dtypes.is_float(d) else d for d in made],
+            [Weight(n, s, "zeros", trainable=t, dtype=d) for n, s, t, d in weights],
         )
 
     # -- weights ---------------------------------------------------------------------------

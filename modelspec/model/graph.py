@@ -137,6 +137,7 @@ class Graph:
 
     def __init__(self, spec: Spec, program: Program) -> None:
         self.spec, self.program = spec, program
+        self.env: Any = None  # what the names of the spec stand for
         self.owners: dict[str, Owner] = {}
         self.heads: dict[str, Head] = {}
         self.warnings: list[Diagnostic] = []
@@ -159,6 +160,22 @@ class Graph:
         return {
             owner.name(weight): weight for owner in self.owners.values() for weight in owner.weights
         }
+
+    def find(self, name: str) -> Tensor:
+        """Any tensor by its name: `encoder@1`, `vision_model.conv2d`; raises `Rejected`."""
+        from modelspec.source.diagnostics import Rejected
+        from modelspec.source.text import Source, Span
+
+        scope = self.spec.body.scope
+        place = Span(Source("--at", name), 1, 1, 1, len(name) + 1)
+        before = len(scope.report.errors)
+        found = self.env.find(scope.tensor(name, place))
+        errors = scope.report.errors[before:]
+        del scope.report.errors[before:]
+        if errors:
+            raise Rejected(errors)
+        tensor: Tensor = found
+        return tensor
 
     @property
     def losses(self) -> bool:

@@ -163,4 +163,4 @@ class Spec:
         self.data: Data | None = None
         self.training: Any = None  # the `train` section (catalog.training.Training)
         self.training_span: Span | None = None
-        self.source: Any = None
+        self.source = root.span.source.path  # where it was read from

@@ -1,0 +1,113 @@
+"""Checkpoints: folders of .safetensors and .json, written aside, synced, renamed into place."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from modelspec.engine.weights import read, write
+from modelspec.source.diagnostics import Unreadable
+
+FOLDER = re.compile(r"checkpoint-(\d+)")
+
+
+class Checkpoint(NamedTuple):
+    """Everything that training goes on from."""
+
+    weights: dict[str, Tensor]
+    optimizer: dict[str, Tensor]  # "slot/name"
+    extra: dict[str, Tensor]  # running metrics, and weights that callbacks keep
+    state: dict[str, Any]
+
+
+def save(folder: str, checkpoint: Checkpoint) -> str:
+    """Keep a checkpoint as the newest of a run; gives its folder. Older ones go once it is safe."""
+    number = int(checkpoint.state["steps"])
+    place = os.path.join(folder, f"checkpoint-{number:09d}")
+    aside = f"{place}.new"
+    shutil.rmtree(aside, ignore_errors=True)
+    os.makedirs(aside)
+    write(checkpoint.weights, os.path.join(aside, "weights.safetensors"))
+    write(checkpoint.optimizer, os.path.join(aside, "optimizer.safetensors"))
+    write(checkpoint.extra, os.path.join(aside, "extra.safetensors"))
+    write_text(os.path.join(aside, "state.json"), json.dumps(checkpoint.state))
+    sync(aside)
+    if os.path.isdir(place):
+        # The same step again (an epoch's end right after a signal): the new one replaces it.
+        shutil.rmtree(f"{place}.old", ignore_errors=True)
+        os.rename(place, f"{place}.old")
+    os.rename(aside, place)
+    sync(folder)
+    publish(folder, os.path.join(place, "weights.safetensors"))
+    for name in os.listdir(folder):
+        if name.startswith("checkpoint-") and name != os.path.basename(place):
+            shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
+    return place
+
+
+def publish(folder: str, weights: str) -> None:
+    """Make a file of weights the run's `weights.safetensors`, without copying where possible."""
+    aside = os.path.join(folder, "weights.safetensors.new")
+    if os.path.exists(aside):
+        os.remove(aside)
+    try:
+        os.link(weights, aside)
+    except OSError:
+        shutil.copyfile(weights, aside)
+    os.replace(aside, os.path.join(folder, "weights.safetensors"))
+    sync(folder)
+
+
+def newest(folder: str) -> Checkpoint | None:
+    """The last whole checkpoint of a run, or None; raises `Unreadable` where it is damaged."""
+    found = sorted(
+        (int(match[1]), name)
+        for name in os.listdir(folder)
+        if (match := FOLDER.fullmatch(name))
+    )
+    if not found:
+        return None
+    place = os.path.join(folder, found[-1][1])
+    parts = [read(os.path.join(place, f"{one}.safetensors")) for one in PARTS]
+    return Checkpoint(*parts, read_json(os.path.join(place, "state.json")))
+
+
+PARTS = ("weights", "optimizer", "extra")
+
+
+def read_json(path: str) -> dict[str, Any]:
+    """A JSON object from a file of a run; raises `Unreadable`."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            found = json.load(stream)
+    except OSError as error:
+        raise Unreadable(path, error.strerror or str(error)) from None
+    except (ValueError, RecursionError):
+        raise Unreadable(path, "not valid JSON") from None
+    if not isinstance(found, dict):
+        raise Unreadable(path, "not a JSON object")
+    return found
+
+
+def write_text(path: str, text: str) -> None:
+    """A small file, written aside, synced and renamed into place."""
+    aside = f"{path}.new"
+    with open(aside, "w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(aside, path)
+
+
+def sync(folder: str) -> None:
+    """Make the names in a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,197 @@
+"""The training loop. It yields events; progress, logs and checkpoints are their consumers."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from modelspec.engine import callbacks as watching
+from modelspec.engine.checkpoint import Checkpoint
+from modelspec.engine.data import Samples, batches, order
+from modelspec.engine.evaluate import measure
+from modelspec.engine.objective import Meter
+from modelspec.engine.step import Step, Trainable
+from modelspec.model.graph import Graph
+
+
+class Stepped(NamedTuple):
+    """One update was made. `logs()` reads the running values: costly, call it when you show them."""
+
+    epoch: int
+    step: int
+    seen: int
+    samples: int
+    logs: Callable[[], dict[str, Any]]
+
+
+class Evaluated(NamedTuple):
+    """An epoch has ended, with its values under Keras's names."""
+
+    epoch: int
+    epochs: int
+    logs: dict[str, Any]
+    seconds: float
+
+
+class Saved(NamedTuple):
+    """A checkpoint is on the disk."""
+
+    path: str
+    step: int
+
+
+class Finished(NamedTuple):
+    """Training has ended: `reason` says why, `folder` is the run."""
+
+    epochs: int
+    reason: str
+    folder: str
+    history: list[dict[str, Any]]
+
+
+Event = Stepped | Evaluated | Saved | Finished
+
+
+class Diverged(Exception):
+    """The loss is no longer a number, or infinite."""
+
+    def __init__(self, epoch: int, step: int, value: float) -> None:
+        super().__init__(f"the loss is {value} in epoch {epoch + 1}, step {step}")
+        self.epoch, self.step, self.value = epoch, step, value
+
+
+class Interrupted(Exception):
+    """A signal asked the loop to stop; it did so between two steps."""
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(f"stopped by signal {signal}")
+        self.signal = signal
+
+
+class Loop:
+    """Training, and where it stands: the position in the data is one integer."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        weights: dict[str, Tensor],
+        samples: Samples,
+        validation: Samples | None,
+        folder: str = "",
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.graph, self.training = graph, graph.spec.training
+        self.samples, self.validation, self.device = samples, validation, device
+        self.at = Trainable(graph, weights, self.training)
+        self.step = Step(graph, self.training)
+        self.meter = Meter(graph, device)
+        self.watchers = watching.started(self.training.callbacks, folder)
+        self.cautious = any(
+            type(word).__name__ == "TerminateOnNaN" for word in self.training.callbacks
+        )
+        self.epoch, self.position = 0, 0
+        self.history: list[dict[str, Any]] = []
+        self.reason = ""
+        self.signal = 0
+
+    def run(self) -> Iterator[Stepped | Evaluated]:
+        """Train to the end, event by event."""
+        while self.epoch < self.training.epochs and not self.reason:
+            started = time.perf_counter()
+            yield from self.steps()
+            yield self.end_epoch(time.perf_counter() - started)
+
+    def steps(self) -> Iterator[Stepped]:
+        """The steps that are left of this epoch."""
+        count, size = len(self.samples), self.training.batch_size
+        sequence = order(count, self.training.seed, self.epoch, self.training.shuffle)
+        if self.training.steps_per_epoch:
+            sequence = sequence[: self.training.steps_per_epoch * size]
+        for position, batch in batches(self.samples, size, sequence, self.position):
+            if self.signal:
+                raise Interrupted(self.signal)
+            n = min(size, len(sequence) - position)
+            taken = self.step(self.at, self.moved(batch))
+            self.meter.add(taken.values, taken.outcome, self.moved(batch), n)
+            self.position = position + n
+            if self.cautious and not math.isfinite(value := float(taken.values.total.detach())):
+                raise Diverged(self.epoch, self.at.steps, value)
+            for watcher in self.watchers:
+                if isinstance(watcher, watching.ModelCheckpoint):
+                    watcher.step(self.epoch, self.meter.logs, self.at)
+            yield Stepped(self.epoch, self.at.steps, self.position, len(sequence), self.meter.logs)
+
+    def end_epoch(self, seconds: float) -> Evaluated:
+        """Close the epoch: its values, validation, callbacks."""
+        logs = self.meter.logs()
+        if not math.isfinite(logs["loss"]):
+            raise Diverged(self.epoch, self.at.steps, logs["loss"])
+        if self.validation is not None:
+            held = measure(
+                self.graph, self.step.runner, self.at.weights, self.validation,
+                self.training.batch_size, self.device, self.step.cast,
+            )  # fmt: skip
+            logs |= {f"val_{name}": value for name, value in held.items()}
+        for watcher in self.watchers:
+            self.reason = watcher.epoch(self.epoch, logs, self.at) or self.reason
+        self.history.append({"epoch": self.epoch, **logs})
+        self.epoch, self.position = self.epoch + 1, 0
+        self.meter.begin()
+        return Evaluated(self.epoch - 1, self.training.epochs, logs, seconds)
+
+    def finish(self) -> str:
+        """Let the callbacks have their last word; gives why training ended."""
+        words = [self.reason or f"{self.epoch} epochs"]
+        words += [word for watcher in self.watchers if (word := watcher.finish(self.at))]
+        return "; ".join(words)
+
+    def moved(self, batch: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        if self.device == "cpu":
+            return batch
+        return {name: value.to(self.device, non_blocking=True) for name, value in batch.items()}
+
+    # -- what a checkpoint keeps -----------------------------------------------------------
+
+    def checkpoint(self) -> Checkpoint:
+        optimizer = {
+            f"{slot}/{name}": value
+            for slot, held in self.at.state.items()
+            for name, value in zip(self.at.names, held, strict=True)
+        }
+        extra = self.meter.tensors()
+        for number, watcher in enumerate(self.watchers):
+            if isinstance(watcher, watching.EarlyStopping) and watcher.kept:
+                extra |= {f"best.{number}.{name}": v for name, v in watcher.kept.items()}
+        state = {
+            "epoch": self.epoch, "position": self.position, "steps": self.at.steps,
+            "fixed_rate": self.at.fixed, "seen": self.meter.count, "reason": self.reason,
+            "callbacks": [watcher.state() for watcher in self.watchers], "history": self.history,
+        }  # fmt: skip
+        return Checkpoint(self.at.weights, optimizer, extra, state)
+
+    def restore(self, held: Checkpoint) -> None:
+        """Stand where a checkpoint stood, bit for bit."""
+        state = held.state
+        for name, value in self.at.weights.items():
+            value.copy_(held.weights[name])
+        for slot, tensors in self.at.state.items():
+            for name, value in zip(self.at.names, tensors, strict=True):
+                value.copy_(held.optimizer[f"{slot}/{name}"])
+        self.epoch, self.position = state["epoch"], state["position"]
+        self.at.steps, self.at.fixed = state["steps"], state["fixed_rate"]
+        self.history, self.reason = state["history"], state["reason"]
+        moved = {name: value.to(self.device) for name, value in held.extra.items()}
+        self.meter.restore(moved, state["seen"])
+        for number, (watcher, kept) in enumerate(
+            zip(self.watchers, state["callbacks"], strict=True)
+        ):
+            watcher.restore(kept)
+            best = f"best.{number}."
+            found = {n.removeprefix(best): v for n, v in moved.items() if n.startswith(best)}
+            if found and isinstance(watcher, watching.EarlyStopping):
+                watcher.kept = found

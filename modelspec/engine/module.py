@@ -1,0 +1,67 @@
+"""The torch module of a graph: a dict of tensors in, a dict of tensors out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from modelspec.engine import weights as files
+from modelspec.engine.runner import TORCH, Outcome, Runner
+from modelspec.model.graph import Graph
+
+
+class Holder(nn.Module):
+    """Holds the weights of one layer or graph under its name."""
+
+
+class Module(nn.Module):
+    """A model as PyTorch knows it. Its parameters and buffers have the names of the weights file:
+    `module.state_dict()["vision_model.conv2d.kernel"]`. `pretrained=False` leaves the files that
+    the spec's `weights:` name unread, for weights that come from elsewhere."""
+
+    def __init__(self, graph: Graph, seed: int = 0, *, pretrained: bool = True) -> None:
+        super().__init__()
+        self.graph = graph
+        self.runner = Runner.of(graph)
+        learnt = set(files.trainables(graph))
+        started = files.fresh(graph, seed) | (files.trained(graph) if pretrained else {})
+        for name, value in started.items():
+            *above, last = name.split(".")
+            holder: nn.Module = self
+            for part in above:
+                if not hasattr(holder, part):
+                    holder.add_module(part, Holder())
+                holder = getattr(holder, part)  # noqa: B009
+            if name in learnt:
+                holder.register_parameter(last, nn.Parameter(value))
+            else:
+                holder.register_buffer(last, value)
+        self.seed, self.passes = seed, 0
+
+    def weights(self) -> dict[str, Tensor]:
+        """Every weight by its full name."""
+        return {**dict(self.named_parameters()), **dict(self.named_buffers())}
+
+    def outcome(self, inputs: Mapping[str, Any], precision: str | None = None) -> Outcome:
+        """Every tensor of one pass, by id."""
+        device = next(iter(self.weights().values())).device if self.weights() else "cpu"
+        given = {name: torch.as_tensor(inputs[name], device=device) for name in self.runner.inputs}
+        self.passes += self.training
+        return self.runner(
+            self.weights(),
+            given,
+            training=self.training,
+            seed=self.seed + self.passes,
+            cast=TORCH[precision] if precision else None,
+        )
+
+    def forward(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
+        outcome = self.outcome(inputs)
+        own = self.weights()
+        with torch.no_grad():
+            for name, value in outcome.updates.items():
+                own[name].copy_(value)
+        return {name: outcome.values[id] for name, id in self.runner.outputs.items()}

@@ -1,0 +1,230 @@
+"""Run folders: what training leaves behind, and what `predict` and `evaluate` start from."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from modelspec.compiler import compile
+from modelspec.engine import wanted
+from modelspec.engine.checkpoint import publish, read_json, write_text
+from modelspec.engine.data import Samples, samples_for
+from modelspec.engine.evaluate import measure
+from modelspec.engine.module import Module
+from modelspec.engine.runner import TORCH
+from modelspec.engine.weights import fitted, read, write
+from modelspec.model.graph import Graph
+from modelspec.source.diagnostics import Rejected, Report, Unreadable
+from modelspec.source.text import Source
+
+SPEC, FACTS, HISTORY, ENCODERS = "spec.yaml", "run.json", "history.jsonl", "encoders.json"
+
+
+class Run:
+    """A run folder: `graph`, `module` with its trained weights, `history`, `encoders`."""
+
+    def __init__(self, folder: str, graph: Graph, device: torch.device | str = "cpu") -> None:
+        self.folder, self.graph, self.device = folder, graph, device
+        self._module: Module | None = None
+
+    @property
+    def module(self) -> Module:
+        """The torch module, with the run's weights, in inference mode."""
+        if self._module is None:
+            self._module = Module(self.graph, pretrained=False).to(self.device).eval()
+            load_into(self._module, self.folder)
+        return self._module
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """One object an epoch, under Keras's names."""
+        path = os.path.join(self.folder, HISTORY)
+        if not os.path.exists(path):
+            return []
+        with open(path, encoding="utf-8") as stream:
+            return [json.loads(line) for line in stream if line.strip()]
+
+    @property
+    def encoders(self) -> dict[str, Any]:
+        """What the encoders learnt from the training data."""
+        path = os.path.join(self.folder, ENCODERS)
+        return read_json(path) if os.path.exists(path) else {}
+
+    def predict(
+        self, inputs: Mapping[str, Any], *, batch_size: int = 256, at: tuple[str, ...] = ()
+    ) -> dict[str, np.ndarray[Any, Any]]:
+        """The outputs (or the tensors named by `at`) for arrays of inputs: numpy in, numpy out."""
+        arrays = self.arrays(inputs)
+        count = len(next(iter(arrays.values()))) if arrays else 0
+        ids = self.ids(at)
+        pieces: dict[str, list[Any]] = {name: [] for name in ids}
+        for start in range(0, max(count, 1), batch_size):
+            part = {name: value[start : start + batch_size] for name, value in arrays.items()}
+            for name, value in self.pass_over(part, ids).items():
+                pieces[name].append(value)
+        return {name: np.concatenate(parts) for name, parts in pieces.items()}
+
+    def arrays(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
+        """The inputs as tensors of the declared dtypes; what does not fit is `Rejected`."""
+        report, found = Report(), {}
+        for want in wanted.inputs(self.graph):
+            if want.name not in inputs:
+                report.error("missing-column", f"the model has an input `{want.name}`",
+                             help="given: " + ", ".join(f"`{name}`" for name in inputs))  # fmt: skip
+                continue
+            value = torch.as_tensor(np.asarray(inputs[want.name])).to(TORCH[want.dtype])
+            shape = tuple(value.shape[1:])
+            if len(shape) != len(want.shape) or any(
+                isinstance(wish, int) and wish != size
+                for wish, size in zip(want.shape, shape, strict=True)
+            ):
+                report.error("wrong-shape", f"the input `{want.name}` is {list(want.shape)} "
+                             f"a sample, and this is {list(shape)}")  # fmt: skip
+            found[want.name] = value
+        lengths = {name: len(value) for name, value in found.items()}
+        if len(set(lengths.values())) > 1:
+            report.error("wrong-samples", "all inputs have as many samples", notes=str(lengths))
+        report.raise_if_errors()
+        return found
+
+    def ids(self, at: tuple[str, ...]) -> dict[str, int]:
+        """The tensors to hand out, by name: the outputs, or those that `at` names."""
+        if not at:
+            return dict(self.graph.program.outputs)
+        return {name: self.graph.find(name).id for name in at}
+
+    @torch.inference_mode()
+    def pass_over(
+        self, batch: Mapping[str, Tensor], ids: Mapping[str, int]
+    ) -> dict[str, np.ndarray[Any, Any]]:
+        """One batch of inputs -> arrays."""
+        outcome = self.module.outcome(batch)
+        return {name: outcome.values[id].detach().cpu().numpy() for name, id in ids.items()}
+
+    def predictions(
+        self, samples: Samples, *, batch_size: int = 256, at: tuple[str, ...] = ()
+    ) -> Iterator[dict[str, np.ndarray[Any, Any]]]:
+        """The outputs over samples, batch by batch: memory stays flat."""
+        from modelspec.engine.data import batches
+
+        ids = self.ids(at)
+        for _, batch in batches(samples, batch_size, np.arange(len(samples))):
+            yield self.pass_over(batch, ids)
+
+    def samples(self, source: Any) -> Samples:
+        """The inputs of a source, through the run's encoders."""
+        return samples_for(source, wanted.inputs(self.graph), self.encoders)
+
+    def evaluate(self, source: Any = None, *, batch_size: int | None = None) -> dict[str, Any]:
+        """Losses and metrics over a source; the spec's `test` (else `validation`) if None."""
+        if source is None:
+            samples = self.held_out()
+        else:
+            samples = samples_for(source, wanted.everything(self.graph), self.encoders)
+        return measure(
+            self.graph, self.module.runner, self.module.weights(), samples,
+            batch_size or self.graph.spec.training.batch_size, self.device,
+        )  # fmt: skip
+
+    def held_out(self) -> Samples:
+        """The samples that the spec keeps from training."""
+        from modelspec.engine.data import prepare
+
+        data = self.graph.spec.data
+        if data is None or (data.test is None and data.validation is None):
+            raise refused(
+                "missing-key",
+                "the run's spec names no `test` and no `validation` data",
+                "name some: `modelspec evaluate RUN --data FILE`",
+            )
+        seed = self.graph.spec.training.seed
+        made = prepare(data, wanted.everything(self.graph), seed, self.encoders)
+        samples = made.test if made.test is not None else made.validation
+        assert samples is not None
+        return samples
+
+
+def load(folder: str, *, device: str | None = None, trust_code: bool = False) -> Run:
+    """A trained run. Raises `Unreadable` where the folder is none."""
+    path = os.path.join(folder, SPEC)
+    if not os.path.isfile(path):
+        reason = "not a run folder: there is no spec.yaml in it"
+        raise Unreadable(folder, reason if os.path.isdir(folder) else "no such run folder")
+    graph = compile(Source.read(path), trust=trust_code)
+    return Run(folder, graph, device or best_device())
+
+
+def create(folder: str, graph: Graph, encoders: dict[str, Any]) -> None:
+    """Begin a run folder: its spec with all defaults, facts, what the encoders learnt."""
+    from modelspec.model.show import show
+
+    put_aside(folder)
+    os.makedirs(folder, exist_ok=True)
+    write_text(os.path.join(folder, SPEC), show(graph.spec, absolute=True))
+    write_text(os.path.join(folder, ENCODERS), json.dumps(encoders))
+    write_text(os.path.join(folder, FACTS), json.dumps(facts(graph), indent=1) + "\n")
+
+
+def put_aside(folder: str) -> None:
+    """An earlier run of this name is kept under the next free number; nothing is overwritten."""
+    if not os.path.isdir(folder) or not os.listdir(folder):
+        return
+    number = 1
+    while os.path.exists(f"{folder}-{number}"):
+        number += 1
+    os.rename(folder, f"{folder}-{number}")
+
+
+def facts(graph: Graph) -> dict[str, Any]:
+    """What a run depends on besides its spec."""
+    from modelspec import __version__
+
+    return {
+        "modelspec": __version__, "torch": torch.__version__, "numpy": np.__version__,
+        "python": platform.python_version(), "machine": platform.machine(),
+        "threads": torch.get_num_threads(), "seed": graph.spec.training.seed,
+        "spec": graph.spec.source, "parameters": graph.parameters,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }  # fmt: skip
+
+
+def build(graph: Graph, folder: str) -> Run:
+    """A run folder with fresh weights: what `export` and `predict` need, untrained."""
+    create(folder, graph, {})
+    module = Module(graph, graph.spec.training.seed)
+    file = os.path.join(folder, "fresh.safetensors")
+    write(module.weights(), file)
+    publish(folder, file)
+    os.remove(file)
+    return load(folder)
+
+
+def load_into(module: Module, path: str) -> None:
+    """Put the weights of a run or a file into a module of the same graph."""
+    report = Report()
+    graph = module.graph
+    held = read(path)
+    found = fitted(graph, held, {name: name for name in graph.weights()}, path, None, report)
+    report.raise_if_errors()
+    own = module.weights()
+    with torch.no_grad():
+        for name, value in found.items():
+            own[name].copy_(value)
+
+
+def refused(code: str, message: str, help: str) -> Rejected:
+    report = Report()
+    report.error(code, message, help=help)
+    return Rejected(report.errors)
+
+
+def best_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"

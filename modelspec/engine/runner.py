@@ -1,0 +1,271 @@
+"""Running a checked graph: its steps in order, over tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from modelspec.engine.lowering import Masked, lowering
+from modelspec.engine.random import Random, seed_of
+from modelspec.engine.regularizers import penalty
+from modelspec.model.graph import Graph, Owner, Program, Step
+
+TORCH = {
+    "float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32,
+    "float64": torch.float64, "int8": torch.int8, "int16": torch.int16, "int32": torch.int32,
+    "int64": torch.int64, "uint8": torch.uint8, "uint16": torch.uint16, "uint32": torch.uint32,
+    "bool": torch.bool,
+}  # fmt: skip
+
+
+class Outcome(NamedTuple):
+    """What one pass gave: every tensor and its mask by id, state to be set, penalties to add."""
+
+    values: list[Any]
+    masks: list[Tensor | None]
+    updates: dict[str, Tensor]
+    penalties: list[Tensor]
+
+
+class Pass:
+    """What the steps of one pass share."""
+
+    __slots__ = ("cast", "owned", "penalties", "seed", "training", "updates", "weights")
+
+    def __init__(
+        self, weights: Mapping[str, Tensor], training: bool, seed: int, cast: torch.dtype | None
+    ) -> None:
+        self.weights, self.training, self.seed, self.cast = weights, training, seed, cast
+        self.owned: dict[str, SimpleNamespace] = {}
+        self.updates: dict[str, Tensor] = {}
+        self.penalties: list[Tensor] = []
+
+
+class Prepared:
+    """One step with everything about it that no pass changes."""
+
+    __slots__ = (
+        "asks", "body", "compute", "folds", "freezes", "function", "inputs", "layer", "names",
+        "outputs", "owner", "passes", "path", "penalty", "seed",
+    )  # fmt: skip
+
+    def __init__(self, step: Step, owner: Owner | None) -> None:
+        found = lowering(type(step.layer))
+        self.function: Callable[..., Any] = found.function
+        self.asks = found.asks
+        self.layer, self.inputs, self.outputs = step.layer, step.inputs, step.outputs
+        self.path, self.owner = step.definition.path, owner
+        self.names = [] if owner is None else [
+            (w.name, owner.name(w), w.trainable) for w in owner.weights
+        ]
+        # A definition's own dtype stands; else the precision of the run decides.
+        self.compute = TORCH[step.compute] if step.definition.dtype else None
+        self.passes = step.layer.masking == "pass"
+        self.penalty = step.layer.__dict__.get("activity_regularizer")
+        # A frozen layer with statistics uses them, and leaves them alone.
+        self.freezes = "update" in found.asks and step.definition.frozen
+        self.seed = f"{step.definition.path}#{step.node}"
+        self.body: Runner | None = None
+        self.folds = True
+
+
+class Runner:
+    """A program made ready to run any number of times."""
+
+    def __init__(self, program: Program, owners: Mapping[str, Owner]) -> None:
+        self.size = len(program.tensors)
+        self.inputs, self.outputs = program.inputs, program.outputs
+        self.steps: list[Prepared] = []
+        for step in program.steps:
+            ready = Prepared(step, owners.get(step.definition.path))
+            if step.body is not None:
+                ready.body = Runner(step.body, owners)
+                ready.folds = ready.body.each_alone
+            self.steps.append(ready)
+        #: Whether samples never meet: no statistics over the batch, no draws.
+        self.each_alone = not any(
+            ready.layer.per_batch or "random" in ready.asks or not ready.folds
+            for ready in self.steps
+        )
+
+    @staticmethod
+    def of(graph: Graph) -> Runner:
+        return Runner(graph.program, graph.owners)
+
+    def __call__(
+        self,
+        weights: Mapping[str, Tensor],
+        inputs: Mapping[str, Tensor],
+        *,
+        training: bool = False,
+        seed: int = 0,
+        cast: torch.dtype | None = None,
+    ) -> Outcome:
+        """One pass over a batch. `cast` is the dtype that layers compute in (float32 if None)."""
+        shared = Pass(weights, training, seed, cast)
+        values: list[Any] = [None] * self.size
+        for name, id in self.inputs.items():
+            values[id] = inputs[name]
+        masks: list[Tensor | None] = [None] * self.size
+        self.run(shared, values, masks)
+        return Outcome(values, masks, shared.updates, shared.penalties)
+
+    def run(self, shared: Pass, values: list[Any], masks: list[Tensor | None]) -> None:
+        for step in self.steps:
+            given = [gather(values, one) for one in step.inputs]
+            compute = step.compute or shared.cast or torch.float32
+            given = [cast(one, compute) for one in given]
+            asked: dict[str, Any] = {}
+            asks = step.asks
+            if asks:
+                asked = self.asked(step, shared, values, masks)
+            made = step.function(step.layer, self.weights(step, shared, compute), *given, **asked)
+            mask: Any = None
+            if type(made) is Masked:
+                made, mask = made
+            elif step.passes:
+                mask = first_mask(masks, step.inputs)
+            several = made if isinstance(made, tuple) else (made,)
+            handed = mask if isinstance(mask, tuple) else (mask,)
+            for at, id in enumerate(step.outputs):
+                values[id] = several[at]
+                if at < len(handed):
+                    masks[id] = handed[at]
+            if step.penalty is not None:
+                shared.penalties += [penalty(step.penalty, one) for one in several]
+
+    def asked(
+        self, step: Prepared, shared: Pass, values: list[Any], masks: list[Tensor | None]
+    ) -> dict[str, Any]:
+        """The keyword arguments that a lowering asks for."""
+        asks = step.asks
+        given: dict[str, Any] = {}
+        if "training" in asks:
+            given["training"] = shared.training and not step.freezes
+        if "mask" in asks:
+            given["mask"] = first_mask(masks, step.inputs[:1])
+        if "masks" in asks:
+            given["masks"] = [gather(masks, one) for one in step.inputs]
+        if "random" in asks:
+            ids = reads(step.inputs)
+            device = values[ids[0]].device if ids else "cpu"
+            # Inference draws nothing, and a generator costs more than a small layer.
+            given["random"] = (
+                Random(seed_of(shared.seed, step.seed, len(shared.updates)), device)
+                if shared.training
+                else NO_DRAWS
+            )
+        if "update" in asks:
+            given["update"] = Update(step, shared)
+        if "body" in asks:
+            given["body"] = Body(step, shared)
+        if "folds" in asks:
+            given["folds"] = step.folds or not shared.training
+        return given
+
+    @staticmethod
+    def weights(step: Prepared, shared: Pass, compute: torch.dtype) -> SimpleNamespace:
+        """A layer's weights by name, made once a pass; cast where the pass computes narrower."""
+        found = shared.owned.get(step.path)
+        if found is None:
+            found = shared.owned[step.path] = SimpleNamespace()
+            for name, full, learns in step.names:
+                weight = shared.weights[full]
+                if weight.is_floating_point() and weight.dtype != compute and learns:
+                    weight = weight.to(compute)
+                place(found, name, weight)
+        return found
+
+
+class Update:
+    """Sets a weight that is not trained: at once for this pass, and for good after the step."""
+
+    __slots__ = ("shared", "step")
+
+    def __init__(self, step: Prepared, shared: Pass) -> None:
+        self.step, self.shared = step, shared
+
+    def __call__(self, name: str, value: Tensor) -> None:
+        full = f"{self.step.path}.{name}" if self.step.path else name
+        self.shared.updates[full] = value
+        place(self.shared.owned[self.step.path], name, value)
+
+
+class Body:
+    """What a wrapper wraps, as a function of one tensor and its mask."""
+
+    __slots__ = ("calls", "shared", "step")
+
+    def __init__(self, step: Prepared, shared: Pass) -> None:
+        self.step, self.shared, self.calls = step, shared, 0
+
+    def __call__(self, x: Tensor, mask: Tensor | None = None) -> Any:
+        runner = self.step.body
+        assert runner is not None
+        values: list[Any] = [None] * runner.size
+        masks: list[Tensor | None] = [None] * runner.size
+        (id,) = runner.inputs.values()
+        values[id], masks[id] = x, mask
+        # Each call draws for itself: a step of a sequence has noise of its own.
+        seed, self.shared.seed = self.shared.seed, seed_of(self.shared.seed, self.calls)
+        self.calls += 1
+        runner.run(self.shared, values, masks)
+        self.shared.seed = seed
+        made = tuple(values[id] for id in runner.outputs.values())
+        return made[0] if len(made) == 1 else made
+
+
+class NoDraws:
+    """What inference hands to layers that draw only in training."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("a layer drew random numbers outside training")
+
+
+NO_DRAWS: Any = NoDraws()
+
+
+def place(space: SimpleNamespace, name: str, value: Tensor) -> None:
+    """Set `forward.kernel` as an attribute of an attribute."""
+    *above, last = name.split(".")
+    for part in above:
+        if part not in space.__dict__:
+            space.__dict__[part] = SimpleNamespace()
+        space = space.__dict__[part]
+    space.__dict__[last] = value
+
+
+def gather(values: list[Any], ids: int | list[int] | None) -> Any:
+    if isinstance(ids, list):
+        return [values[id] for id in ids]
+    return None if ids is None else values[ids]
+
+
+def reads(inputs: list[int | list[int] | None]) -> list[int]:
+    found: list[int] = []
+    for one in inputs:
+        if isinstance(one, list):
+            found += one
+        elif one is not None:
+            found.append(one)
+    return found
+
+
+def first_mask(masks: list[Tensor | None], inputs: list[int | list[int] | None]) -> Tensor | None:
+    for id in reads(inputs):
+        if masks[id] is not None:
+            return masks[id]
+    return None
+
+
+def cast(value: Any, compute: torch.dtype) -> Any:
+    """Floating tensors in the layer's dtype, as Keras's autocast; integers as they are."""
+    if isinstance(value, list):
+        return [cast(one, compute) for one in value]
+    if value is not None and value.is_floating_point() and value.dtype != compute:
+        return value.to(compute)
+    return value

@@ -1,0 +1,111 @@
+"""The training step: weights, optimizer state and a batch in; new ones, losses and tensors out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from modelspec.engine import optimizers
+from modelspec.engine.constraints import project
+from modelspec.engine.objective import Objective, Values
+from modelspec.engine.random import seed_of
+from modelspec.engine.runner import TORCH, Outcome, Runner
+from modelspec.engine.schedules import rate
+from modelspec.engine.weights import trainables
+from modelspec.model.graph import Graph
+
+
+class Taken(NamedTuple):
+    """What one step left to look at."""
+
+    values: Values
+    outcome: Outcome
+
+
+class Trainable:
+    """Weights with their optimizer's state: what a step changes, in place.
+
+    `fixed` is the learning rate that a callback has set, instead of the optimizer's own; `steps`
+    counts updates.
+    """
+
+    def __init__(self, graph: Graph, weights: dict[str, Tensor], training: Any) -> None:
+        self.weights = weights
+        self.names = trainables(graph)
+        self.training = training
+        self.steps = 0
+        self.fixed: float | None = None
+        self.learnt = [weights[name] for name in self.names]
+        self.state: dict[str, list[Tensor]] = optimizers.begin(training.optimizer, self.learnt)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next update."""
+        if self.fixed is not None:
+            return self.fixed
+        return rate(self.training.optimizer.learning_rate, self.steps)
+
+
+class Step:
+    """One graph's training step, in eager mode: the reference."""
+
+    def __init__(self, graph: Graph, training: Any) -> None:
+        self.runner = Runner.of(graph)
+        self.objective = Objective(graph)
+        self.training = training
+        self.cast = None if training.precision == "float32" else TORCH[training.precision]
+        self.constrained = {
+            owner.name(weight): weight.constraint
+            for owner in graph.owners.values()
+            for weight in owner.weights
+            if weight.constraint is not None and owner.trainable
+        }
+
+    def __call__(self, at: Trainable, batch: Mapping[str, Tensor]) -> Taken:
+        """Run forwards, backwards, and update."""
+        for weight in at.learnt:
+            weight.requires_grad_(True)
+        outcome = self.forward(at.weights, batch, at.steps)
+        values = self.objective(outcome, batch, at.weights)
+        found = torch.autograd.grad(values.total, at.learnt, allow_unused=True)
+        with torch.no_grad():
+            for weight in at.learnt:
+                weight.requires_grad_(False)
+            self.update(at, found)
+            for name, value in outcome.updates.items():
+                at.weights[name].copy_(value)
+        return Taken(values, outcome)
+
+    def forward(
+        self, weights: Mapping[str, Tensor], batch: Mapping[str, Tensor], step: int
+    ) -> Outcome:
+        seed = seed_of(self.training.seed, step)
+        return self.runner(weights, batch, training=True, seed=seed, cast=self.cast)
+
+    def update(self, at: Trainable, found: tuple[Tensor | None, ...]) -> None:
+        """Clip the gradients, let the optimizer move the weights, project them."""
+        used = [i for i, gradient in enumerate(found) if gradient is not None]
+        grads = [g for g in found if g is not None]
+        if self.training.clip_norm is not None:
+            grads = clip_together(grads, self.training.clip_norm)
+        optimizer = at.training.optimizer
+        grads = optimizers.clip(optimizer, grads)
+        rate = at.rate
+        at.steps += 1
+        weights, state = at.learnt, at.state
+        if len(used) < len(found):
+            # A weight that no loss depends on stays as it is.
+            weights = [weights[i] for i in used]
+            state = {slot: [held[i] for i in used] for slot, held in state.items()}
+        optimizers.update(optimizer, weights, grads, state, rate, at.steps)
+        for name, word in self.constrained.items():
+            at.weights[name].copy_(project(word, at.weights[name]))
+
+
+def clip_together(grads: list[Tensor], limit: float) -> list[Tensor]:
+    """All gradients scaled so that their norm together is at most `limit`."""
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
+    return list(torch._foreach_mul(grads, (limit / norm.clamp(min=limit))))

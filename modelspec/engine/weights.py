@@ -1,0 +1,186 @@
+"""Weights: how they start, and how they are read from and written to files."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from modelspec.engine.initializers import initial
+from modelspec.engine.random import seed_of
+from modelspec.engine.runner import TORCH
+from modelspec.model.graph import Graph, Owner
+from modelspec.source.diagnostics import Report, Unreadable
+
+LARGEST_HEADER = 100_000_000
+
+
+def fresh(graph: Graph, seed: int) -> dict[str, Tensor]:
+    """Every weight as its initializer makes it: a function of the seed and the weight's name,
+    so that adding a layer leaves the others' weights as they were."""
+    made: dict[str, Tensor] = {}
+    for owner in graph.owners.values():
+        layer: Any = owner.definition.layer
+        if getattr(layer, "foreign", False):
+            made |= _foreign(owner, layer, seed)
+            continue
+        for weight in owner.weights:
+            name = owner.name(weight)
+            dtype = TORCH[weight.dtype or owner.definition.dtype or "float32"]
+            shape = tuple(int(dim) for dim in weight.shape if isinstance(dim, int))
+            made[name] = initial(weight.initializer, shape, dtype, seed_of(seed, name))
+    return made
+
+
+def _foreign(owner: Owner, layer: Any, seed: int) -> dict[str, Tensor]:
+    """A torch module's weights, as torch starts them."""
+    from modelspec.engine import foreign
+
+    started = foreign.initial(layer, seed_of(seed, owner.path))
+    return {owner.name(weight): started[weight.name] for weight in owner.weights}
+
+
+def trained(graph: Graph) -> dict[str, Tensor]:
+    """The weights that `weights:` entries of the spec name, read from their files."""
+    found: dict[str, Tensor] = {}
+    report = Report()
+    seen = set()
+    for owner in graph.owners.values():
+        at = owner.definition
+        while at is not None:
+            if at.weights is not None and at not in seen:
+                seen.add(at)
+                prefix = (at.part or at).path
+                found |= _taken(graph, at.weights, at.weights_span, prefix, report)
+            at = at.parent  # type: ignore[assignment]
+    for call in graph.spec.body.calls:
+        at = call.definition
+        if at.weights is not None and at not in seen:
+            seen.add(at)
+            prefix = (at.part or at).path
+            found |= _taken(graph, at.weights, at.weights_span, prefix, report)
+    report.raise_if_errors()
+    return found
+
+
+def _taken(
+    graph: Graph, path: str, span: Any, prefix: str, report: Report
+) -> dict[str, Tensor]:
+    """The weights under one definition, from a file whose names start there."""
+    start = f"{prefix}." if prefix else ""
+    wanted = {
+        name: name.removeprefix(start)
+        for name in graph.weights()
+        if name.startswith(start)
+    }
+    try:
+        held = read(path)
+    except Unreadable as unreadable:
+        report.error("bad-weights", "`weights` names a run or a .safetensors file", span,
+                     f"{unreadable.path}: {unreadable.reason}")  # fmt: skip
+        return {}
+    return fitted(graph, held, wanted, path, span, report)
+
+
+def fitted(
+    graph: Graph,
+    held: Mapping[str, Tensor],
+    wanted: Mapping[str, str],
+    path: str,
+    span: Any,
+    report: Report,
+) -> dict[str, Tensor]:
+    """The wanted tensors, held to the shapes of the graph: `wanted` is own name -> file's name."""
+    weights = graph.weights()
+    missing = [name for name in wanted.values() if name not in held]
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        report.error(
+            "bad-weights",
+            f"`{path}` has a tensor for every weight",
+            span,
+            "missing: " + ", ".join(missing[:5]) + more,
+            help="it holds " + ", ".join(list(held)[:8]) + (", ..." if len(held) > 8 else ""),
+        )
+        return {}
+    found = {}
+    for name, theirs in wanted.items():
+        shape = tuple(held[theirs].shape)
+        if shape != weights[name].shape:
+            report.error(
+                "bad-weights",
+                "a weight in a file has the shape that the spec gives it",
+                span,
+                f"`{theirs}` is {list(shape)} in {path}, and `{name}` "
+                f"{list(weights[name].shape)} in the spec",
+            )
+        else:
+            found[name] = held[theirs]
+    return found
+
+
+def file_of(path: str) -> str:
+    """The weights file of a run folder, or the file itself."""
+    return os.path.join(path, "weights.safetensors") if os.path.isdir(path) else path
+
+
+def read(path: str) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file or of a run; raises `Unreadable`."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    file = file_of(path)
+    try:
+        refuse_tricks(file)
+        return load_file(file)
+    except OSError as error:
+        raise Unreadable(file, error.strerror or str(error)) from None
+    except (SafetensorError, ValueError) as error:
+        raise Unreadable(file, f"no valid safetensors file ({error})") from None
+
+
+def refuse_tricks(file: str) -> None:
+    """Refuse a header that is huge, or says one name twice; raises ValueError."""
+    with open(file, "rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if length > LARGEST_HEADER or length > os.path.getsize(file):
+            raise ValueError("its header is longer than the file or the limit")
+        header = stream.read(length)
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise ValueError("its header says a name twice")
+        return dict(pairs)
+
+    try:
+        json.loads(header, object_pairs_hook=once)
+    except RecursionError:
+        raise ValueError("its header is nested too deep") from None
+
+
+def write(weights: Mapping[str, Tensor], file: str) -> None:
+    """A .safetensors file of these tensors, synced to the disk."""
+    from safetensors.torch import save_file
+
+    plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    save_file(plain, file, metadata={"format": "modelspec"})
+    with open(file, "rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def trainables(graph: Graph) -> list[str]:
+    """The names of the weights that training changes by gradients."""
+    return [
+        owner.name(weight)
+        for owner in graph.owners.values()
+        for weight in owner.weights
+        if weight.trainable and owner.trainable
+    ]
+
+
+def tensors(weights: Mapping[str, Tensor], device: torch.device | str) -> dict[str, Tensor]:
+    return {name: value.to(device) for name, value in weights.items()}
