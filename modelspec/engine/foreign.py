@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from itertools import product
 from types import ModuleType
 from typing import Any, NamedTuple, get_overloads
 from weakref import WeakKeyDictionary
@@ -16,14 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
-from modelspec.catalog.layers.foreign import Foreign, TorchModule
+from modelspec.catalog.layers.foreign import Foreign, PythonModule, TorchModule
 from modelspec.language.dtypes import is_float
 from modelspec.language.shapes import Shape, show
 from modelspec.language.word import Reject
 from modelspec.source.suggest import did_you_mean
 
 LONGEST = 160  # of torch's own messages, in characters
-MOST = 3  # inputs whose dtypes are tried in every combination
 
 
 class Held(NamedTuple):
@@ -36,55 +34,26 @@ class Held(NamedTuple):
 
 
 class Description(NamedTuple):
-    """What a module gives for inputs of certain shapes (batch left out), and what it holds."""
+    """What a module gives, a shape (batch left out) and a dtype each, and what it holds."""
 
-    shape: Shape
-    dtype: str
-    weights: tuple[Held, ...]
+    shapes: list[Shape]
+    dtypes: list[str]
+    weights: list[Held]
 
 
-_described: WeakKeyDictionary[Foreign, dict[Any, Description]] = WeakKeyDictionary()
 _modules: WeakKeyDictionary[Foreign, nn.Module] = WeakKeyDictionary()
 
 
 def describe(
-    layer: Foreign, shapes: Sequence[Shape], dtypes: Sequence[str] | None = None
+    layer: Foreign, inputs: Sequence[list[Shape]], dtypes: Sequence[list[str]]
 ) -> Description:
-    """The module's output and weights for inputs of these shapes.
+    """What the module makes of tensors of these shapes and dtypes, given by port (it has one).
 
-    Without `dtypes` each input is taken to be float, then integer. Raises `Reject`.
+    A float dtype among the results is the layer's compute dtype. Raises `Reject`.
     """
-    key = (tuple(shapes), None if dtypes is None else tuple(dtypes))
-    known = _described.setdefault(layer, {})
-    if key not in known:
-        known[key] = _describe(layer, shapes, dtypes)
-    return known[key]
-
-
-def dtype_given(layer: Foreign) -> str:
-    """The dtype of the output that was described last."""
-    known = _described.get(layer)
-    return next(reversed(known.values())).dtype if known else "float32"
-
-
-def _describe(layer: Foreign, shapes: Sequence[Shape], dtypes: Sequence[str] | None) -> Description:
     module = on_meta(layer)
-    kinds = [tuple(dtypes)] if dtypes is not None else _guesses(len(shapes))
-    refused: Reject | None = None
-    for guess in kinds:
-        try:
-            probe = Probe(layer, module, shapes, guess)
-            return Description(probe.shape(), probe.dtype, tuple(held(module)))
-        except Reject as reject:
-            refused = refused or reject
-    assert refused is not None
-    raise refused
-
-
-def _guesses(count: int) -> list[tuple[str, ...]]:
-    if count > MOST:
-        return [("float32",) * count, ("int64",) * count]
-    return list(product(("float32", "int64"), repeat=count))
+    probe = Probe(layer, module, inputs[0], dtypes[0])
+    return Description([probe.shape()], [probe.dtype], list(held(module)))
 
 
 class Probe:
@@ -110,8 +79,8 @@ class Probe:
         if not two or (two[0], three[0]) != (2, 3) or two[1:] != three[1:]:
             raise Reject(
                 "",
-                f"`{self.layer.class_}` does not keep the batch on the first axis: a batch of 2 "
-                f"gives {show(two)}, a batch of 3 {show(three)}",
+                "the batch stays on the first axis, and here a batch of 2 gives "
+                f"{show(two)}, one of 3 {show(three)}",
             )
         named = {pair: name for name, pair in self.sizes.items() if not name.startswith("?")}
         pairs = zip(two[1:], other[1:], strict=True)
@@ -127,9 +96,7 @@ class Probe:
                 given = first_tensor(self.module.eval()(*inputs))
         except Exception as failed:  # whatever a module raises is a fault of the spec
             shapes = ", ".join(show(shape) for shape in self.shapes)
-            raise Reject(
-                "", f"`{self.layer.class_}` cannot be called on {shapes}: {short(failed)}"
-            ) from None
+            raise Reject("", f"it cannot be called on {shapes}: {short(failed)}") from None
         self.dtype = str(given.dtype).removeprefix("torch.")
         return tuple(given.shape)
 
@@ -171,8 +138,8 @@ def refuse_strays(layer: Foreign, module: nn.Module) -> None:
         for name, value in vars(inner).items():
             if isinstance(value, Tensor):
                 raise Reject(
-                    "class_",
-                    f"`{name}` of `{type(inner).__name__}` in `{layer.class_}` is neither a "
+                    "class",
+                    f"`{name}` of `{type(inner).__name__}` in `{layer.called()}` is neither a "
                     "parameter nor a buffer, so it cannot be saved or moved",
                     f'`self.register_buffer("{name}", ...)` makes it one',
                 )
@@ -189,17 +156,18 @@ def initial(layer: Foreign, seed: int) -> dict[str, Tensor]:
 
 def construct(layer: Foreign) -> nn.Module:
     """The module, made with the layer's arguments; raises `Reject`."""
-    name: str = layer.class_
+    name = layer.called()
     cls = torch_class(name) if isinstance(layer, TorchModule) else python_class(name)
     if issubclass(cls, LazyModuleMixin):
         near = name.replace("Lazy", "")
-        raise Reject("class_", f"`{name}` finds its sizes as it runs", f"use `{near}`")
-    positional, named = given_arguments(name, cls, layer.args)
+        raise Reject("type", "it finds its sizes as it runs", f"use `{near}`")
+    assert isinstance(layer, TorchModule | PythonModule)
+    positional, named = given_arguments(cls, layer.args)
     try:
         with quiet():
             return cls(*positional, **named)
     except Exception as failed:
-        raise Reject("args", f"`{name}` refuses its arguments: {short(failed)}") from None
+        raise Reject("args", f"it refuses its arguments: {short(failed)}") from None
 
 
 def torch_class(name: str) -> type[nn.Module]:
@@ -216,19 +184,19 @@ def torch_class(name: str) -> type[nn.Module]:
         return place
     classes = [n for n, c in vars(nn).items() if isinstance(c, type) and issubclass(c, nn.Module)]
     near = did_you_mean(path[-1], classes)
-    raise Reject("class_", f"torch.nn has no module `{'.'.join(path)}`", "".join(near))
+    raise Reject("type", f"torch.nn has no module `{'.'.join(path)}`", "".join(near))
 
 
 def python_class(name: str) -> type[nn.Module]:
     """The user's class. Importing it runs the user's code: the resolver has asked for trust."""
     package, colon, attribute = name.partition(":")
     if not (colon and package and attribute):
-        raise Reject("class_", f"a class is written `package.module:Class`, not `{name}`")
+        raise Reject("class", f"a class is written `package.module:Class`, not `{name}`")
     try:
         module = import_module(package)
     except Exception as failed:
         raise Reject(
-            "class_",
+            "class",
             f"`{package}` cannot be imported: {short(failed)}",
             "is its folder on PYTHONPATH?",
         ) from None
@@ -237,7 +205,7 @@ def python_class(name: str) -> type[nn.Module]:
         return found
     classes = [n for n, c in vars(module).items() if isinstance(c, type)]
     raise Reject(
-        "class_",
+        "class",
         f"`{attribute}` of `{package}` is no torch.nn.Module"
         if found is not None
         else f"`{package}` has no class `{attribute}`",
@@ -245,7 +213,7 @@ def python_class(name: str) -> type[nn.Module]:
     )
 
 
-def given_arguments(name: str, cls: type[nn.Module], args: Any) -> tuple[list[Any], dict[str, Any]]:
+def given_arguments(cls: type[nn.Module], args: Any) -> tuple[list[Any], dict[str, Any]]:
     """Positional and named arguments, held against the class's signature."""
     if not isinstance(args, list | dict):
         raise Reject("args", "`args` is a mapping by name, or a list")
@@ -259,11 +227,11 @@ def given_arguments(name: str, cls: type[nn.Module], args: Any) -> tuple[list[An
         if key not in known and not any(p.kind is p.VAR_KEYWORD for p in parameters):
             listed = f"it takes {', '.join(f'`{k}`' for k in known)}" if known else ""
             near = "".join(did_you_mean(key, known))
-            raise Reject(key, f"`{name}` has no argument `{key}`", near or listed)
+            raise Reject(key, f"it has no argument `{key}`", near or listed)
     needed = [p.name for p in fixed[len(positional) :] if p.default is p.empty]
     missing = [f"`{key}`" for key in needed if key not in named]
     if missing:
-        raise Reject("", f"`{name}` needs {', '.join(missing)}")
+        raise Reject("args", f"it needs {', '.join(missing)}")
     return positional, named
 
 

@@ -44,12 +44,21 @@ def module(name, args=None):
 
 def python(name, args=None):
     name = f"tests.keras.test_foreign:{name}"
-    return bind("layers", {"type": "PythonModule", "class_": name, "args": args or {}})
+    return bind("layers", {"type": "PythonModule", "class": name, "args": args or {}})
+
+
+def described(layer, *shapes, dtypes=None):
+    found = foreign.describe(layer, [list(shapes)], [dtypes or ["float32"] * len(shapes)])
+    return found.shapes[0], found.dtypes[0], found.weights
+
+
+def shape(layer, *shapes):
+    return described(layer, *shapes)[0]
 
 
 def refusal(layer, *shapes):
     with pytest.raises(Reject) as caught:
-        layer.shape(list(shapes))
+        shape(layer, *shapes)
     return caught.value
 
 
@@ -66,20 +75,18 @@ def test_an_example_gives_what_its_module_gives(example):
     torch.manual_seed(0)
     written = list(example.inputs.values())
     xs = [drawn(one) for one in written]
-    shapes = [shape_of(one) for one in written]
+    shapes, dtypes = [shape_of(one) for one in written], [dtype_of(one) for one in written]
+    given_shape, given_dtype, held = described(layer, *shapes, dtypes=dtypes)
     weights = foreign.initial(layer, 3)
-    declared_weights = list(layer.weights(shapes))
-    assert {w.name: w.shape for w in declared_weights} == {
-        name: tuple(t.shape) for name, t in weights.items()
-    }
+    assert {w.name: w.shape for w in held} == {n: tuple(t.shape) for n, t in weights.items()}
     torch.manual_seed(3)
     alone = foreign.construct(layer).eval()
     trained = {k: v.requires_grad_() for k, v in weights.items() if v.is_floating_point()}
     y = call_ours(layer, weights, {"x": xs}).outputs[0]
     wanted = alone(*xs)
     assert torch.equal(y, wanted)
-    assert tuple(y.shape[1:]) == layer.shape(shapes)
-    assert str(y.dtype) == f"torch.{layer.dtypes('float32', [dtype_of(w) for w in written])[0]}"
+    assert tuple(y.shape[1:]) == given_shape
+    assert str(y.dtype) == f"torch.{given_dtype}"
     if any(p.requires_grad for p in alone.parameters()):
         wanted.square().sum().backward()
         y.square().sum().backward()
@@ -89,10 +96,10 @@ def test_an_example_gives_what_its_module_gives(example):
 
 def test_sizes_that_are_not_known_keep_their_words():
     layer = module("torch.nn.Linear", {"in_features": 4, "out_features": 3})
-    assert layer.shape([("time", None, 4)]) == ("time", None, 3)
-    assert module("torch.nn.AvgPool1d", [2]).shape([(4, "time")]) == (4, None)
-    assert module("torch.nn.Flatten").shape([(4, "time")]) == (None,)
-    assert module("torch.nn.AdaptiveAvgPool1d", [2]).shape([(4, "time")]) == (4, 2)
+    assert shape(layer, ("time", None, 4)) == ("time", None, 3)
+    assert shape(module("torch.nn.AvgPool1d", [2]), (4, "time")) == (4, None)
+    assert shape(module("torch.nn.Flatten"), (4, "time")) == (None,)
+    assert shape(module("torch.nn.AdaptiveAvgPool1d", [2]), (4, "time")) == (4, 2)
 
 
 def test_batch_normalization_leaves_its_statistics_to_the_step():
@@ -108,14 +115,14 @@ def test_batch_normalization_leaves_its_statistics_to_the_step():
     assert set(given.updates) == {"running_mean", "running_var", "num_batches_tracked"}
     for name, tensor in given.updates.items():
         assert torch.equal(tensor, alone.get_buffer(name))
-    dtypes = {w.name: (w.trainable, w.dtype) for w in layer.weights([(3,)])}
+    dtypes = {w.name: (w.trainable, w.dtype) for w in described(layer, (3,))[2]}
     assert dtypes["num_batches_tracked"] == (False, "int64")
     assert dtypes["weight"] == (True, None)
 
 
 def test_a_recurrent_module_runs_with_the_weights_that_it_is_given():
     layer = module("torch.nn.LSTM", {"input_size": 3, "hidden_size": 4, "batch_first": True})
-    assert layer.shape([("time", 3)]) == ("time", 4)
+    assert shape(layer, ("time", 3)) == ("time", 4)
     weights = {n: t.requires_grad_() for n, t in foreign.initial(layer, 0).items()}
     torch.manual_seed(0)
     alone = nn.LSTM(3, 4, batch_first=True)
@@ -144,7 +151,7 @@ def test_a_random_module_draws_from_the_layer_s_own_seed():
 
 def test_a_module_of_the_user_s_own_is_a_layer():
     layer = python("Doubler", {"width": 3, "offset": 1})
-    assert layer.shape([("time", 3)]) == ("time", 3)
+    assert shape(layer, ("time", 3)) == ("time", 3)
     weights = foreign.initial(layer, 0)
     x = torch.randn(2, 5, 3)
     assert torch.equal(call_ours(layer, weights, {"x": [x]}).outputs[0], x * 2 + 1)
@@ -157,25 +164,25 @@ def test_a_module_of_the_user_s_own_is_a_layer():
 @pytest.mark.parametrize(
     ("name", "args", "argument", "message", "help"),
     [
-        ("torch.nn.Hardswich", {}, "class_", "torch.nn has no module `Hardswich`", "`Hardswish`"),
-        ("torch.nn.functional.relu", {}, "class_", "torch.nn has no module", ""),
-        ("torch.nn.functional.torch.hub", {}, "class_", "torch.nn has no module", ""),
+        ("torch.nn.Hardswich", {}, "type", "torch.nn has no module `Hardswich`", "`Hardswish`"),
+        ("torch.nn.functional.relu", {}, "type", "torch.nn has no module", ""),
+        ("torch.nn.functional.torch.hub", {}, "type", "torch.nn has no module", ""),
         ("torch.nn.Linear", {"in_feature": 4, "out_features": 3}, "in_feature",
-         "`torch.nn.Linear` has no argument `in_feature`", "`in_features`"),
-        ("torch.nn.Linear", {"in_features": 4}, "", "needs `out_features`", ""),
-        ("torch.nn.LSTM", {"input_size": 4}, "", "needs `hidden_size`", ""),
+         "it has no argument `in_feature`", "`in_features`"),
+        ("torch.nn.Linear", {"in_features": 4}, "args", "needs `out_features`", ""),
+        ("torch.nn.LSTM", {"input_size": 4}, "args", "needs `hidden_size`", ""),
         ("torch.nn.Linear", {"in_features": 4, "out_features": 3, "device": "cpu"}, "device",
          "the run decides it", ""),
         ("torch.nn.Linear", {"in_features": "four", "out_features": 3}, "args",
-         "`torch.nn.Linear` refuses its arguments", ""),
+         "it refuses its arguments", ""),
         ("torch.nn.Linear", [1, 2, True, None, None, 3], "args",
-         "`torch.nn.Linear` refuses its arguments", ""),
-        ("torch.nn.LazyLinear", {"out_features": 3}, "class_", "finds its sizes as it runs",
+         "it refuses its arguments", ""),
+        ("torch.nn.LazyLinear", {"out_features": 3}, "type", "finds its sizes as it runs",
          "`torch.nn.Linear`"),
         ("torch.nn.Linear", {"in_features": 5, "out_features": 3}, "",
-         "`torch.nn.Linear` cannot be called on (4)", ""),
-        ("torch.nn.Flatten", {"start_dim": 0}, "", "does not keep the batch on the first axis", ""),
-        ("torch.nn.MSELoss", {}, "", "cannot be called on (4)", ""),
+         "it cannot be called on (4)", ""),
+        ("torch.nn.Flatten", {"start_dim": 0}, "", "the batch stays on the first axis", ""),
+        ("torch.nn.MSELoss", {}, "", "it cannot be called on (4)", ""),
     ],
 )  # fmt: skip
 def test_a_wrong_torch_module_says_what_is_wrong(name, args, argument, message, help):
@@ -191,7 +198,7 @@ def test_a_wrong_class_of_the_user_s_says_what_is_wrong():
     assert "`Doubler`" in refusal(python("Dubler"), (3,)).help
     assert "is no torch.nn.Module" in refusal(python("pytest"), (3,)).message
     assert "register_buffer" in refusal(python("Stray"), (3,)).help
-    missing = bind("layers", {"type": "PythonModule", "class_": "no_such_package:A"})
+    missing = bind("layers", {"type": "PythonModule", "class": "no_such_package:A"})
     assert "PYTHONPATH" in refusal(missing, (3,)).help
-    shapeless = bind("layers", {"type": "PythonModule", "class_": "no_colon"})
+    shapeless = bind("layers", {"type": "PythonModule", "class": "no_colon"})
     assert "package.module:Class" in refusal(shapeless, (3,)).message

@@ -42,9 +42,8 @@ class Merge(Layer):
         rank = max(len(left), len(given)) + 1
         return Reject(
             "",
-            f"`{type(self).__name__}` takes shapes that are the same or broadcast: "
-            f"{show(left)} and {show(given)} differ on axis {rank - axis}, "
-            f"{show_dim(left[-axis])} and {show_dim(given[-axis])}",
+            f"the shapes are the same or broadcast, and {show(left)} and {show(given)} differ on "
+            f"axis {rank - axis}: {show_dim(left[-axis])} and {show_dim(given[-axis])}",
             "a size of 1 broadcasts; axes are counted with the batch as axis 0",
         )
 
@@ -81,7 +80,7 @@ class Subtract(Merge):
     """The first input less the second."""
 
     def shape(self, inputs: list[Shape]) -> Shape:
-        two("Subtract", inputs)
+        two(inputs)
         return super().shape(inputs)
 
 
@@ -114,15 +113,15 @@ class Concatenate(Layer):
 
     def shape(self, inputs: list[Shape]) -> Shape:
         first = inputs[0]
-        position = axis_of("Concatenate", "axis", self.axis, first)
+        position = axis_of("axis", self.axis, first)
         joined = list(first)
         for given in inputs[1:]:
             if len(given) != len(first):
                 raise Reject(
                     "",
-                    f"`Concatenate` takes tensors of the same rank: {show(first)} and "
-                    f"{show(given)} have {len(first)} and {len(given)} axes",
-                    "Reshape one of them first",
+                    f"the tensors have the same number of axes, and {show(first)} has "
+                    f"{len(first)}, {show(given)} {len(given)}",
+                    "insert {type: Reshape, target_shape: [...]} before one of them",
                 )
             for index, dim in enumerate(given):
                 if index == position:
@@ -138,8 +137,8 @@ class Concatenate(Layer):
         except Clash as clash:
             raise Reject(
                 "axis",
-                f"`Concatenate` along axis {self.axis} takes shapes that are the same on every "
-                f"other axis: {show(first)} and {show(given)} differ on axis {index + 1}, "
+                f"along axis {self.axis} all other axes are the same, and {show(first)} and "
+                f"{show(given)} differ on axis {index + 1}: "
                 f"{show_dim(clash.left)} and {show_dim(clash.right)}",
                 self.alternative(first, given),
             ) from None
@@ -176,7 +175,7 @@ class Dot(Layer):
     )
 
     def shape(self, inputs: list[Shape]) -> Shape:
-        two("Dot", inputs)
+        two(inputs)
         left, right = inputs
         a, b = self.summed(left, right)
         try:
@@ -184,8 +183,8 @@ class Dot(Layer):
         except Clash:
             raise Reject(
                 "axes",
-                f"`Dot` sums over axes of the same size: axis {a + 1} of {show(left)} is "
-                f"{show_dim(left[a])} and axis {b + 1} of {show(right)} is {show_dim(right[b])}",
+                f"it sums over two axes of the same size, and axis {a + 1} of {show(left)} is "
+                f"{show_dim(left[a])}, axis {b + 1} of {show(right)} {show_dim(right[b])}",
                 "axes are counted with the batch as axis 0",
             ) from None
         kept = (*left[:a], *left[a + 1 :], *right[:b], *right[b + 1 :])
@@ -194,7 +193,7 @@ class Dot(Layer):
     def summed(self, left: Shape, right: Shape) -> tuple[int, int]:
         """The axes that are summed over, counted without the batch."""
         first, second = self.axes if isinstance(self.axes, list) else (self.axes, self.axes)
-        return axis_of("Dot", "axes", first, left), axis_of("Dot", "axes", second, right)
+        return axis_of("axes", first, left), axis_of("axes", second, right)
 
     def flops(self, output: Shape, inputs: list[Shape]) -> int | None:
         count = size(output)
@@ -202,30 +201,32 @@ class Dot(Layer):
         return None if count is None or not isinstance(summed, int) else 2 * count * summed
 
 
-def two(name: str, inputs: list[Shape]) -> None:
+def two(inputs: list[Shape]) -> None:
     """Refuse any other number of inputs."""
     if len(inputs) != 2:
         raise Reject(
             "",
-            f"`{name}` takes exactly 2 tensors, not {len(inputs)}",
+            f"it takes exactly 2 tensors, and here are {len(inputs)}",
             "name both in `from: [a, b]`",
         )
 
 
-def axis_of(name: str, argument: str, axis: int, shape: Shape) -> int:
+def axis_of(argument: str, axis: int, shape: Shape) -> int:
     """Where an axis that counts the batch stands in a shape that leaves it out."""
     rank = len(shape) + 1
     if axis in (0, -rank):
         raise Reject(
             argument,
-            f"`{name}` leaves the batch alone, and `{argument}: {axis}` is the batch",
-            "axes are counted with the batch as axis 0; -1 is the last",
+            f"axis {axis} is the batch, which stays as it is",
+            "axes are counted with the batch as axis 0; the last one is -1",
         )
     if not -rank < axis < rank:
         raise Reject(
             argument,
-            f"`{argument}` of `{name}` is from 1 to {rank - 1}, or from -1 to {1 - rank} "
-            f"from the end: {show(shape)} has no axis {axis}",
-            "axes are counted with the batch as axis 0",
+            f"{show(shape)} has no axis {axis}",
+            f"with the batch as axis 0 its axes are 1 to {rank - 1}, or -1 to {1 - rank} from the "
+            "end"
+            if rank > 1
+            else "it has the batch alone",
         )
     return axis % rank - 1

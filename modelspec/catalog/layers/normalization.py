@@ -78,11 +78,11 @@ class BatchNormalization(Normalization):
     )
 
     def shape(self, x: Shape) -> Shape:
-        axis_of("BatchNormalization", "axis", self.axis, x)
+        axis_of("axis", self.axis, x)
         return x
 
     def weights(self, x: Shape) -> Iterator[Weight]:
-        features = (x[axis_of("BatchNormalization", "axis", self.axis, x)],)
+        features = (x[axis_of("axis", self.axis, x)],)
         yield from self.affine(features)
         yield Weight("moving_mean", features, self.moving_mean_initializer, trainable=False)
         yield Weight("moving_variance", features, self.moving_variance_initializer, trainable=False)
@@ -102,9 +102,9 @@ class LayerNormalization(Normalization):
     def over(self, x: Shape) -> list[int]:
         """The axes that are normalized over, in order, counted without the batch."""
         listed = self.axis if isinstance(self.axis, list) else [self.axis]
-        axes = sorted({axis_of("LayerNormalization", "axis", axis, x) for axis in listed})
+        axes = sorted({axis_of("axis", axis, x) for axis in listed})
         if len(axes) < len(listed) or not axes:
-            raise Reject("axis", "`axis` of `LayerNormalization` lists one or more axes, each once")
+            raise Reject("axis", "`axis` lists one or more axes, each once")
         return axes
 
     def shape(self, x: Shape) -> Shape:
