@@ -1,0 +1,88 @@
+"""What went wrong, told once and in one place, as an exit code and a message on stderr."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import click
+
+from modelspec.cli.output import Asked, tell
+from modelspec.model.overrides import BadOverride
+from modelspec.source.diagnostics import Rejected, Unreadable
+
+REJECTED, USAGE, DIVERGED, FILES, MEMORY, FAULT = 1, 2, 3, 4, 5, 70
+INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
+NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
+
+
+class Terminated(BaseException):
+    """SIGTERM came."""
+
+
+def exit_code(error: BaseException, asked: Asked) -> int:
+    """The exit code for what was raised, after saying what it was."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 0 if error.code is None else FAULT
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return INTERRUPTED
+    if isinstance(error, Terminated):
+        return TERMINATED
+    if isinstance(error, BrokenPipeError) or _is_closed_pipe(error):
+        # What is still buffered must not raise once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return BROKEN_PIPE
+    try:
+        return _told(error, asked)
+    except BrokenPipeError:
+        return BROKEN_PIPE
+
+
+def _told(error: BaseException, asked: Asked) -> int:
+    if isinstance(error, Rejected):
+        tell(error.diagnostics, asked.diagnostics)
+        return REJECTED
+    if isinstance(error, BadOverride):
+        return _say(str(error), USAGE)
+    if isinstance(error, click.ClickException):
+        error.show()
+        return USAGE
+    if isinstance(error, Unreadable):
+        return _say(str(error), FILES)
+    if isinstance(error, MemoryError) or _is_out_of_memory(error):
+        return _say("out of memory; a smaller batch_size needs less", MEMORY)
+    if isinstance(error, OSError):
+        reason = (error.strerror or str(error)).lower()
+        return _say(f"{error.filename}: {reason}" if error.filename else reason, FILES)
+    return _fault(error)
+
+
+def _fault(error: BaseException) -> int:
+    if os.environ.get("MODELSPEC_TRACEBACK"):
+        import traceback
+
+        click.echo("".join(traceback.format_exception(error)), err=True)
+    what = f"{type(error).__name__}: {error}".strip().splitlines()[0][:300]
+    click.echo(
+        f"error: a fault of the tool itself: {what}\n"
+        "  please report it with the spec and the output of the same command under "
+        "MODELSPEC_TRACEBACK=1",
+        err=True,
+    )
+    return FAULT
+
+
+def _say(message: str, code: int) -> int:
+    click.echo(f"error: {message}", err=True)
+    return code
+
+
+def _is_closed_pipe(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.EPIPE
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Torch's own errors, known by name: torch may not have been imported."""
+    named = any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)
+    text = str(error).lower()
+    return named or (isinstance(error, RuntimeError) and any(t in text for t in NO_MEMORY))

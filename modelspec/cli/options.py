@@ -1,0 +1,59 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from modelspec.cli.output import keep_format
+from modelspec.model.graph import Graph
+
+Command = Callable[..., Any]
+
+
+def spec_options(command: Command) -> Command:
+    """What every command that reads a spec takes: overrides, opened folders, trust."""
+    for option in (
+        click.option(
+            "--trust-code", is_flag=True, help="Allow `type: python`, which runs your own code."
+        ),
+        click.option(
+            "--allow-path",
+            multiple=True,
+            metavar="DIR",
+            help="Open a further folder to `file:`; may be given several times.",
+        ),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Override or add a key by its dotted path: layers.dense_1.units=32.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def format_option(*formats: str) -> Callable[[Command], Command]:
+    """`--format`, of which the first is the default."""
+    return click.option(
+        "--format",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        callback=keep_format,
+        is_eager=True,
+        help="How results and errors are written; json is stable for scripts.",
+    )
+
+
+def compiled(
+    spec: str, settings: tuple[str, ...], allow_path: tuple[str, ...], trust_code: bool
+) -> Graph:
+    """The checked graph of a spec file, a run folder, or `-`."""
+    from modelspec import check
+
+    return check(spec, set=settings, allow_path=allow_path, trust_code=trust_code)

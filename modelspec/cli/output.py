@@ -1,0 +1,64 @@
+"""What a command writes: results to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from modelspec.source.diagnostics import Diagnostic
+
+
+class Asked:
+    """What was asked of the output on the command line; kept where failures are told."""
+
+    def __init__(self) -> None:
+        self.format = "full"
+
+    @property
+    def diagnostics(self) -> str:
+        """The format of errors and warnings: json, concise or full."""
+        return self.format if self.format in ("json", "concise") else "full"
+
+
+def keep_format(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Remember `--format`, so that errors come in the same one."""
+    ctx.find_object(Asked).format = value  # type: ignore[union-attr]
+    return value
+
+
+def colours(stream: Any) -> bool:
+    """Whether to colour: on a terminal alone, and not where NO_COLOR or a dumb TERM forbids it."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def width() -> int:
+    """Columns for text: COLUMNS, or the terminal's, or 100; never more than 120."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return max(40, min(int(given), 120))
+    try:
+        return max(40, min(os.get_terminal_size(sys.stderr.fileno()).columns, 120))
+    except (OSError, ValueError):
+        return 100
+
+
+def tell(diagnostics: Sequence[Diagnostic], format: str) -> None:
+    """Errors and warnings: JSON to stdout, text for people to stderr."""
+    from modelspec.source.render import render_all
+
+    if format == "json":
+        click.echo(render_all(diagnostics, "json"))
+    elif diagnostics:
+        text = render_all(diagnostics, format, colours(sys.stderr), width())
+        click.echo(text, err=True)
+
+
+def as_json(value: object) -> None:
+    """A result for scripts."""
+    import json
+
+    click.echo(json.dumps(value, indent=2))

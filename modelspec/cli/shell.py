@@ -1,0 +1,66 @@
+"""The group of commands, each imported when it is asked for, and what surrounds every one."""
+
+from __future__ import annotations
+
+import signal
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from modelspec import __version__
+from modelspec.cli.failures import Terminated, exit_code
+from modelspec.cli.output import Asked
+
+#: In the order that `modelspec --help` lists them.
+COMMANDS = (
+    "validate", "summary", "show", "graph", "layers", "schema", "explain", "init",
+)  # fmt: skip
+
+
+class Commands(click.Group):
+    """Commands by name: the module of that name beside this one declares it as `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        found: click.Command = import_module(f"modelspec.cli.{name}").command
+        return found
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from modelspec.source.suggest import did_you_mean
+
+            near = "; ".join(did_you_mean(args[0], COMMANDS))
+            ctx.fail(f"there is no command `{args[0]}`" + (f": {near}" if near else ""))
+        return super().resolve_command(ctx, args)
+
+
+@click.command(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="modelspec", message="%(prog)s %(version)s")
+def modelspec() -> None:
+    """Neural networks written in YAML: check, train, use and export them.
+
+    `modelspec init` writes a first spec; `modelspec COMMAND --help` says more of a command.
+    """
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; its exit code. Nothing is ever raised."""
+    asked = Asked()
+    try:
+        signal.signal(signal.SIGTERM, _terminated)
+        code = modelspec.main(arguments, prog_name="modelspec", standalone_mode=False, obj=asked)
+        click.get_text_stream("stdout").flush()
+    except BaseException as error:
+        return exit_code(error, asked)
+    return code if isinstance(code, int) else 0
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    raise Terminated

@@ -1,0 +1,129 @@
+"""`modelspec summary`: layers, shapes, parameters, memory and operations."""
+
+from __future__ import annotations
+
+import click
+
+from modelspec.cli.options import compiled, format_option, spec_options
+from modelspec.cli.output import as_json, width
+from modelspec.cli.table import table
+from modelspec.language.shapes import Shape, show
+from modelspec.model.summary import Node, Row, Summary, nodes
+
+
+@click.command("summary")
+@click.argument("spec", metavar="SPEC|RUN")
+@click.option("--nodes", "with_nodes", is_flag=True, help="List every node, `encoder@0`, too.")
+@format_option("text", "json")
+@spec_options
+def command(
+    spec: str,
+    with_nodes: bool,
+    format: str,
+    settings: tuple[str, ...],
+    allow_path: tuple[str, ...],
+    trust_code: bool,
+) -> None:
+    """Show a model's layers, shapes, parameters, memory and operations per sample.
+
+    A graph's layers stand indented below its first call; a call that uses weights of a row above
+    says `shared` in place of their number.
+    """
+    graph = compiled(spec, settings, allow_path, trust_code)
+    summary = Summary(graph)
+    listed = nodes(graph) if with_nodes else None
+    if format == "json":
+        as_json(document(summary, listed))
+    else:
+        click.echo(text(summary, width()))
+        if listed is not None:
+            click.echo("\n" + node_table(listed, width()))
+
+
+def text(summary: Summary, room: int) -> str:
+    rows = [
+        ("  " * row.depth + row.name, row.type, shapes(row.outputs), parameters(row),
+         ", ".join(row.sources))
+        for row in summary.rows
+    ]  # fmt: skip
+    heads = ("name", "type", "output", "parameters", "called on")
+    return "\n".join(
+        [f"Model: {summary.graph.name}", "", table(heads, rows, right=[3], room=room), ""]
+        + totals(summary)
+    )
+
+
+def parameters(row: Row) -> str:
+    return "" if row.type == "Input" else "shared" if row.seen else f"{row.parameters:,}"
+
+
+def shapes(listed: list[Shape]) -> str:
+    return ", ".join(map(show, listed))
+
+
+def totals(summary: Summary) -> list[str]:
+    unknown = "unknown: a size is open"
+    memory, operations = summary.activation_bytes, summary.operations
+    return [
+        f"parameters             {summary.parameters:,} "
+        f"({summary.trainable:,} trainable, {summary.frozen:,} not)",
+        f"memory of weights      {bytes_of(summary.weight_bytes)}",
+        f"memory of activations  {unknown if memory is None else bytes_of(memory)} a sample",
+        f"operations             {unknown if operations is None else f'{operations:,}'} a sample",
+    ]
+
+
+def bytes_of(count: int) -> str:
+    """A size as people write it: 312 B, 20.8 MiB."""
+    size, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if size < 1024:
+            break
+        size, unit = size / 1024, larger
+    return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"
+
+
+def node_table(listed: list[Node], room: int) -> str:
+    rows = [
+        (node.name, node.type, shapes([shape for _, shape in node.inputs]),
+         shapes([shape for _, shape in node.outputs]), ", ".join(name for name, _ in node.inputs))
+        for node in listed
+    ]  # fmt: skip
+    return table(("node", "type", "input", "output", "called on"), rows, room=room)
+
+
+def document(summary: Summary, listed: list[Node] | None) -> dict[str, object]:
+    """The summary for scripts; what is unknown is null."""
+    made: dict[str, object] = {
+        "schema_version": 1,
+        "name": summary.graph.name,
+        "layers": [
+            {
+                "name": row.path,
+                "depth": row.depth,
+                "type": row.type,
+                "outputs": row.outputs,
+                "parameters": row.parameters,
+                "shared": row.seen,
+                "from": row.sources,
+            }
+            for row in summary.rows
+        ],
+        "parameters": summary.parameters,
+        "trainable_parameters": summary.trainable,
+        "weight_bytes": summary.weight_bytes,
+        "activation_bytes_per_sample": summary.activation_bytes,
+        "operations_per_sample": summary.operations,
+    }
+    if listed is not None:
+        made["nodes"] = [
+            {
+                "name": node.name,
+                "type": node.type,
+                "call": node.step,
+                "inputs": [{"name": name, "shape": shape} for name, shape in node.inputs],
+                "outputs": [{"name": name, "shape": shape} for name, shape in node.outputs],
+            }
+            for node in listed
+        ]
+    return made

@@ -1,0 +1,81 @@
+"""`modelspec validate`: every error of a spec at once."""
+
+from __future__ import annotations
+
+import click
+
+from modelspec.cli.options import compiled, format_option, spec_options
+from modelspec.cli.output import tell
+from modelspec.model.graph import Graph
+from modelspec.source.diagnostics import Diagnostic, Rejected
+
+
+@click.command("validate")
+@click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
+@click.option("--strict", is_flag=True, help="Let warnings fail the check, like errors.")
+@format_option("full", "concise", "json")
+@spec_options
+def command(
+    specs: tuple[str, ...],
+    strict: bool,
+    format: str,
+    settings: tuple[str, ...],
+    allow_path: tuple[str, ...],
+    trust_code: bool,
+) -> int:
+    """Check specs, and show every error at once.
+
+    Each error comes with file, line and column, the line itself, a code (`modelspec explain CODE`
+    says more) and a hint. Exit code 1 where there is one.
+    """
+    found: list[Diagnostic] = []
+    checked: dict[str, Graph | None] = {}
+    for spec in specs:
+        try:
+            graph = compiled(spec, settings, allow_path, trust_code)
+        except Rejected as rejected:
+            checked[spec] = None
+            found += rejected.diagnostics
+        else:
+            fails = strict and bool(graph.warnings)
+            checked[spec] = None if fails else graph
+            found += graph.warnings
+    if format == "json":
+        write_json(checked, found)
+    else:
+        tell(found, format)
+        for spec, valid in checked.items():
+            if valid is not None:
+                click.echo(f"{shown(spec)} is valid: {sizes(valid)}")
+    return 1 if None in checked.values() else 0
+
+
+def shown(spec: str) -> str:
+    return "<stdin>" if spec == "-" else spec
+
+
+def sizes(graph: Graph) -> str:
+    """`12 layers, 5,180,417 parameters`."""
+    layers, parameters = len(graph.program.steps), graph.parameters
+    return (
+        f"{layers:,} layer{'' if layers == 1 else 's'}, "
+        f"{parameters:,} parameter{'' if parameters == 1 else 's'}"
+    )
+
+
+def write_json(checked: dict[str, Graph | None], found: list[Diagnostic]) -> None:
+    import json
+
+    from modelspec.source.render import as_json
+
+    document = json.loads(as_json(found))
+    document["specs"] = [
+        {
+            "path": shown(spec),
+            "valid": graph is not None,
+            "layers": None if graph is None else len(graph.program.steps),
+            "parameters": None if graph is None else graph.parameters,
+        }
+        for spec, graph in checked.items()
+    ]
+    click.echo(json.dumps(document, indent=2))

@@ -1,0 +1,173 @@
+"""The catalogue for reading: each word with its arguments, shapes and examples."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from modelspec.catalog.index import ALIASES, INDEX
+from modelspec.catalog.words import bind, find, names, snake
+from modelspec.language.kinds import REQUIRED, Kind
+from modelspec.language.layer import Layer
+from modelspec.language.shapes import show
+from modelspec.language.word import Word
+
+EXAMPLES = os.path.join(os.path.dirname(__file__), os.pardir, "catalog", "examples")
+FAMILIES = re.compile(r"^layers\.")
+
+
+class Page:
+    """One word of the language."""
+
+    def __init__(self, group: str, family: str, cls: type[Word]) -> None:
+        self.group, self.family, self.cls = group, family, cls
+        self.name = cls.__name__
+
+    @property
+    def doc(self) -> str:
+        return cleaned(self.cls.__doc__ or "")
+
+    @property
+    def line(self) -> str:
+        """The first sentence, on one line."""
+        first = self.doc.split("\n\n")[0].replace("\n", " ")
+        return re.split(r"(?<=[^.]\.) (?=[A-Z`])", first)[0]
+
+    @property
+    def spellings(self) -> list[str]:
+        """Its other names."""
+        other = [alias for alias, own in ALIASES.get(self.group, {}).items() if own == self.name]
+        found = [snake(self.name), *other]
+        return [name for name in dict.fromkeys(found) if name != self.name]
+
+    @property
+    def arguments(self) -> Iterator[tuple[str, str, str, str]]:
+        """Of each argument: its name, what it is, its default, its meaning."""
+        for key, kind in self.cls.arguments.items():
+            yield key, kind.describe(), default(kind), kind.doc
+
+    @property
+    def takes(self) -> str:
+        """What a layer is called on, as axes; empty for what is no layer or cannot say."""
+        if not issubclass(self.cls, Layer):
+            return ""
+        takes = self.cls.takes
+        if isinstance(takes, property):  # it depends on the arguments
+            made = self.examples()
+            layer: Any = bind("layers", made[0]["layer"]) if made else None
+            takes = layer.takes if layer is not None else "..."
+        if isinstance(takes, dict):
+            return ", ".join(
+                f"{name.rstrip('?')}{' (optional)' if name.endswith('?') else ''}: {axes(pattern)}"
+                for name, pattern in takes.items()
+            )
+        return axes(str(takes))
+
+    @staticmethod
+    def flow(example: dict[str, Any]) -> str:
+        """The shapes that go into an example and come out: `(8, 8, 3) -> (6, 6, 4)`."""
+        from modelspec.compiler import compile
+        from modelspec.source.text import Source
+        from modelspec.source.tree import write
+
+        program = compile(Source("<example>", write(example))).program
+        taken = [program.tensors[id].shape for id in program.inputs.values()]
+        given = [program.tensors[id].shape for id in program.steps[-1].outputs]
+        return " -> ".join(", ".join(show(s or ()) for s in shapes) for shapes in (taken, given))
+
+    def examples(self) -> list[dict[str, Any]]:
+        """Inputs and layers that work, from the catalogue's examples."""
+        if self.group != "layers":
+            return []
+        return examples(self.family).get(self.name, [])
+
+
+def axes(pattern: str) -> str:
+    """`(batch, height, width, channels)`, with `a list of` before where it takes several."""
+    many = "a list of " if pattern.startswith("*") else ""
+    return f"{many}(batch, {', '.join(pattern.lstrip('*').split())})"
+
+
+def default(kind: Kind[Any]) -> str:
+    """The default as a spec would write it; `required` where there is none."""
+    if kind.default is REQUIRED:
+        return "required"
+    from modelspec.source.tree import write
+
+    return write(kind.default).strip().strip('"') if kind.default != "" else '""'
+
+
+def cleaned(doc: str) -> str:
+    """A docstring without its indentation."""
+    first, *rest = doc.strip().splitlines() or [""]
+    margin = min((len(r) - len(r.lstrip()) for r in rest if r.strip()), default=0)
+    return "\n".join([first, *(line[margin:].rstrip() for line in rest)])
+
+
+def examples(family: str) -> dict[str, list[dict[str, Any]]]:
+    """The examples of a family of layers: word -> inputs and layers."""
+    from modelspec.source.diagnostics import Unreadable
+    from modelspec.source.text import Source
+    from modelspec.source.tree import parse, to_plain
+
+    path = os.path.join(EXAMPLES, f"{family}.yaml")
+    try:
+        found: dict[str, list[dict[str, Any]]] = to_plain(parse(Source.read(path)))
+    except Unreadable:
+        return {}
+    return found
+
+
+def families(group: str) -> dict[str, list[Page]]:
+    """The pages of a group by family; what no module declares is left out."""
+    found: dict[str, list[Page]] = {}
+    for module, names in INDEX[group].items():
+        family = FAMILIES.sub("", module)
+        for name in names:
+            cls = find(group, name)
+            if cls is not None:
+                found.setdefault(family, []).append(Page(group, family, cls))
+    return found
+
+
+def pages_called(name: str) -> list[Page]:
+    """The pages of every word of that name, whatever its group."""
+    found = []
+    for group, modules in INDEX.items():
+        cls = find(group, name)
+        if cls is not None:
+            family = next(FAMILIES.sub("", m) for m, n in modules.items() if cls.__name__ in n)
+            found.append(Page(group, family, cls))
+    return found
+
+
+def near(name: str) -> tuple[str, ...]:
+    """A help line with the words that were probably meant."""
+    from modelspec.source.suggest import did_you_mean
+
+    return did_you_mean(name, [word for group in INDEX for word in names(group)])
+
+
+def runnable(example: dict[str, Any]) -> dict[str, Any]:
+    """An example as a whole spec."""
+    inputs = {
+        name: {key: value for key, value in given.items() if key in ("shape", "dtype")}
+        if isinstance(given, dict)
+        else given
+        for name, given in example["inputs"].items()
+    }
+    names = list(inputs)
+    entry = dict(example["layer"])
+    if len(names) > 1:
+        ports = all(name.isidentifier() for name in names) and not _is_list(entry, len(names))
+        entry["from"] = {name: name for name in names} if ports else names
+    return {"inputs": inputs, "layers": {"result": entry}}
+
+
+def _is_list(entry: dict[str, Any], count: int) -> bool:
+    """Whether a layer takes its inputs as one list."""
+    cls: Any = find("layers", str(entry["type"]))
+    takes = getattr(cls, "takes", "")
+    return isinstance(takes, str) and takes.startswith("*")
