@@ -1,5 +1,7 @@
-"""The compiler: text -> tree -> spec -> graph. One type a stage; each collects every error it
-finds and raises `Rejected` at its end."""
+"""The compiler: text -> tree -> spec -> graph.
+
+One type a stage; each collects every error it finds and raises `Rejected` at its end.
+"""
 
 from __future__ import annotations
 

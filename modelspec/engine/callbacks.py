@@ -23,7 +23,9 @@ class Watch:
         delta = self.word.__dict__.get("min_delta", 0.0)
         if self.best is None or not math.isfinite(self.best):
             return math.isfinite(value)
-        return value - delta > self.best if self.word.rises() else value + delta < self.best
+        if self.word.rises():
+            return bool(value - delta > self.best)
+        return bool(value + delta < self.best)
 
 
 class Active:

@@ -66,18 +66,16 @@ def publish(folder: str, weights: str) -> None:
 def newest(folder: str) -> Checkpoint | None:
     """The last whole checkpoint of a run, or None; raises `Unreadable` where it is damaged."""
     found = sorted(
-        (int(match[1]), name)
-        for name in os.listdir(folder)
-        if (match := FOLDER.fullmatch(name))
+        (int(match[1]), name) for name in os.listdir(folder) if (match := FOLDER.fullmatch(name))
     )
     if not found:
         return None
     place = os.path.join(folder, found[-1][1])
-    parts = [read(os.path.join(place, f"{one}.safetensors")) for one in PARTS]
-    return Checkpoint(*parts, read_json(os.path.join(place, "state.json")))
-
-
-PARTS = ("weights", "optimizer", "extra")
+    weights, optimizer, extra = (
+        read(os.path.join(place, f"{part}.safetensors"))
+        for part in ("weights", "optimizer", "extra")
+    )
+    return Checkpoint(weights, optimizer, extra, read_json(os.path.join(place, "state.json")))
 
 
 def read_json(path: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from modelspec.model.graph import Graph
 
 
 class Stepped(NamedTuple):
-    """One update was made. `logs()` reads the running values: costly, call it when you show them."""
+    """One update was made. `logs()` reads the running values: costly, call it to show them."""
 
     epoch: int
     step: int

@@ -77,8 +77,11 @@ class Run:
         report, found = Report(), {}
         for want in wanted.inputs(self.graph):
             if want.name not in inputs:
-                report.error("missing-column", f"the model has an input `{want.name}`",
-                             help="given: " + ", ".join(f"`{name}`" for name in inputs))  # fmt: skip
+                report.error(
+                    "missing-column",
+                    f"the model has an input `{want.name}`",
+                    help="given: " + ", ".join(f"`{name}`" for name in inputs),
+                )
                 continue
             value = torch.as_tensor(np.asarray(inputs[want.name])).to(TORCH[want.dtype])
             shape = tuple(value.shape[1:])

@@ -59,9 +59,9 @@ class Prepared:
         self.asks = found.asks
         self.layer, self.inputs, self.outputs = step.layer, step.inputs, step.outputs
         self.path, self.owner = step.definition.path, owner
-        self.names = [] if owner is None else [
-            (w.name, owner.name(w), w.trainable) for w in owner.weights
-        ]
+        self.names = (
+            [] if owner is None else [(w.name, owner.name(w), w.trainable) for w in owner.weights]
+        )
         # A definition's own dtype stands; else the precision of the run decides.
         self.compute = TORCH[step.compute] if step.definition.dtype else None
         self.passes = step.layer.masking == "pass"
@@ -79,6 +79,7 @@ class Runner:
     def __init__(self, program: Program, owners: Mapping[str, Owner]) -> None:
         self.size = len(program.tensors)
         self.inputs, self.outputs = program.inputs, program.outputs
+        self.each_alone: bool
         self.steps: list[Prepared] = []
         for step in program.steps:
             ready = Prepared(step, owners.get(step.definition.path))

@@ -8,14 +8,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import torch
-
 from modelspec.engine import checkpoint as keeping
 from modelspec.engine import wanted
 from modelspec.engine.data import prepare
 from modelspec.engine.loop import Evaluated, Event, Finished, Interrupted, Loop, Saved
 from modelspec.engine.module import Module
-from modelspec.engine.run import ENCODERS, HISTORY, Run, best_device, create, load_into, refused
+from modelspec.engine.run import HISTORY, Run, best_device, create, load_into, refused
 from modelspec.model.graph import Graph
 
 #: An epoch's end is kept if the last checkpoint is older than this; the last epoch always is.
@@ -126,14 +124,6 @@ def ready(graph: Graph) -> Any:
         raise refused(
             "missing-key",
             "the spec names no data to train on",
-            "data: {train: rows.csv}; or for a quick check {train: {type: Synthetic, samples: 1000}}",
+            "data: {train: rows.csv}; for a quick check, {train: {type: Synthetic, samples: 1000}}",
         )
     return data
-
-
-def torch_threads(count: int | None) -> None:
-    if count:
-        torch.set_num_threads(count)
-
-
-__all__ = ["ENCODERS", "Trainer"]

@@ -25,7 +25,7 @@ class Weight:
         self,
         name: str,
         shape: Shape,
-        initializer: Word | str,
+        initializer: Word,
         *,
         regularizer: Word | None = None,
         constraint: Word | None = None,
@@ -122,5 +122,6 @@ class Layer(Word):
 
     def flops(self, output: Shape, *inputs: Any) -> int | None:
         """Floating-point operations of one call on one sample (a multiply-add counts as two);
-        None where a size is unknown. One per output element unless the layer says better."""
+        None where a size is unknown. One per output element unless the layer says better.
+        """
         return size(output)

@@ -1,4 +1,4 @@
-"""A word of the language: something with a name and arguments, written `{type: Name, arg: value}`."""
+"""A word of the language: a name and arguments, written `{type: Name, argument: value}`."""
 
 from __future__ import annotations
 

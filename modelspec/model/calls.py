@@ -43,6 +43,17 @@ class Binder:
             refs = [self.ref(item) for item in items]
             self.by_position(call, ports, refs, written.span)
 
+    def names(self, written: Node | None) -> None:
+        """Look at the names of a call that cannot be bound, for their own faults."""
+        if isinstance(written, Mapping):
+            for entry in written.entries:
+                self.names(entry.value)
+        elif isinstance(written, Sequence):
+            for item in written.items:
+                self.names(item)
+        elif written is not None:
+            self.ref(written)
+
     def ref(self, node: Node) -> Ref:
         if isinstance(node, Scalar) and isinstance(node.value, str | int):
             return self.scope.tensor(node.text if not node.quoted else str(node.value), node.span)

@@ -219,7 +219,9 @@ class Definitions:
                 raise Reported from None
         return layer
 
-    def block(self, definition: Definition, block: Block, entries: list[Entry], name: Scalar) -> None:
+    def block(
+        self, definition: Definition, block: Block, entries: list[Entry], name: Scalar
+    ) -> None:
         """A copy of a block, with weights of its own and these parameters."""
         node = block.node
         assert isinstance(node, Mapping)

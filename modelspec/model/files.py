@@ -11,7 +11,8 @@ from modelspec.source.tree import Mapping, Node, parse
 
 class Files:
     """The specs that `file:` reads. They stay within the first spec's folder, the working
-    directory, or a folder opened by `--allow-path`; links are followed before the check."""
+    directory, or a folder opened by `--allow-path`; links are followed before the check.
+    """
 
     def __init__(self, first: Source, allowed: tuple[str, ...] = ()) -> None:
         folders = [os.getcwd(), *allowed]

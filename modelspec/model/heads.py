@@ -85,7 +85,8 @@ def _metrics(head: Head, tensor: Tensor, target: Target) -> None:
 
 def last_activation(graph: Graph, tensor: Tensor) -> str | None:
     """The class name of the activation that made a tensor, `Softmax`, or `Linear`; None where the
-    layer has none to speak of."""
+    layer has none to speak of.
+    """
     if tensor.step is None:
         return None
     layer: Any = graph.program.steps[tensor.step].layer

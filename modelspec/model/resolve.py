@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from modelspec.catalog.words import snake
-from modelspec.language.dtypes import DTYPES
-from modelspec.language.kinds import Dims, Mismatch
 from modelspec.model import sections
-from modelspec.model.calls import Binder
 from modelspec.model.definitions import CALL_KEYS, OWN_KEYS, Definitions, LayerWords
+from modelspec.model.entries import Entries
 from modelspec.model.files import Files
+from modelspec.model.inputs import Inputs
 from modelspec.model.params import Params
 from modelspec.model.scope import Block, Scope
-from modelspec.model.spec import Body, Call, Definition, Input, Ref, Spec
+from modelspec.model.spec import Body, Definition, Spec
 from modelspec.source.diagnostics import Rejected, Report
 from modelspec.source.suggest import did_you_mean
 from modelspec.source.text import Span
-from modelspec.source.tree import Entry, Mapping, Node, Scalar, Sequence, from_plain
+from modelspec.source.tree import Entry, Mapping, Node, Scalar, Sequence
 
 TOP = (
     "modelspec", "name", "params", "inputs", "blocks", "shared", "layers", "outputs", "data",
@@ -26,8 +24,6 @@ TOP = (
 )  # fmt: skip
 GRAPH = ("inputs", "blocks", "shared", "layers", "outputs")
 MOST_CALLS = 100_000
-MOST_REPEATS = 10_000
-SHAPE = Dims("The shape, without the batch.")
 
 
 def resolve(tree: Node, files: Files, trust: bool = False) -> Spec:
@@ -80,9 +76,7 @@ class Resolver:
         scope.owner = owner
         # A block's body is filled in at each use, when its own parameters are known.
         read = [
-            e
-            if e.key.text in ("params", "blocks")
-            else Entry(e.key, params.substitute(e.value))
+            e if e.key.text in ("params", "blocks") else Entry(e.key, params.substitute(e.value))
             for e in tree.entries
         ]
         return scope, Mapping(read, tree.span)
@@ -112,62 +106,16 @@ class Resolver:
 
     def body(self, definition: Definition, node: Mapping, scope: Scope) -> Body:
         body = Body(scope)
-        self.inputs(body, node.get("inputs"), scope)
+        Inputs(self).read(body, node.get("inputs"), scope)
         self.blocks(node.get("blocks"), scope)
         self.shared(body, node.get("shared"), scope, definition)
         layers = node.get("layers")
         if layers is None:
-            self.report.error(
-                "missing-key", "a graph has `layers`", node.span, "no `layers` in it"
-            )
+            self.report.error("missing-key", "a graph has `layers`", node.span, "no `layers` in it")
         else:
-            self.layers(body, layers, scope, definition)
+            Entries(self, body, scope, definition).read(layers)
         body.outputs = sections.outputs(node.get("outputs"), body, scope)
         return body
-
-    def inputs(self, body: Body, node: Node | None, scope: Scope) -> None:
-        for entry in self.entries(node, "inputs", "{image: [28, 28, 1]}"):
-            value = scope.params.substitute(entry.value)
-            made = self.input(entry.key, value)
-            body.inputs.append(made)
-            scope.add(made.name, made, entry.key.span)
-
-    def input(self, key: Scalar, value: Node) -> Input:
-        made = Input(key.text, (), "float32", key.span)
-        shape: Node | None = value
-        if isinstance(value, Mapping):
-            for entry in value.entries:
-                if entry.key.text not in ("shape", "dtype"):
-                    self.unknown_key(entry, ["shape", "dtype"])
-            shape = value.get("shape")
-            dtype = value.get("dtype")
-            if isinstance(dtype, Scalar) and dtype.value in DTYPES:
-                made.dtype = str(dtype.value)
-            elif dtype is not None:
-                text = dtype.text if isinstance(dtype, Scalar) else ""
-                self.report.error(
-                    "wrong-value",
-                    "an input's `dtype` is one of " + ", ".join(DTYPES),
-                    dtype.span,
-                    "unknown",
-                    help=did_you_mean(text, DTYPES),
-                )
-        if shape is None:
-            self.report.error("missing-key", "an input has a `shape`", value.span, "no `shape`")
-            made.shape = None
-            return made
-        try:
-            made.shape = SHAPE.value(shape, None, None)  # type: ignore[arg-type]
-        except Mismatch as wrong:
-            made.shape = None
-            self.report.error(
-                "wrong-value",
-                "a shape is a list of sizes, each an integer, null or a word; without the batch",
-                wrong.node.span,
-                wrong.fact,
-                help=wrong.help,
-            )
-        return made
 
     def blocks(self, node: Node | None, scope: Scope) -> None:
         from modelspec.catalog.words import find
@@ -187,13 +135,9 @@ class Resolver:
                     "wrong-value", "a block is a graph", entry.value.span, "not a mapping"
                 )
             else:
-                scope.blocks[name] = Block(
-                    name, entry.value, entry.key.span, scope.params, scope
-                )
+                scope.blocks[name] = Block(name, entry.value, entry.key.span, scope.params, scope)
 
-    def shared(
-        self, body: Body, node: Node | None, scope: Scope, owner: Definition
-    ) -> None:
+    def shared(self, body: Body, node: Node | None, scope: Scope, owner: Definition) -> None:
         found = self.entries(node, "shared", "{encoder: {type: LSTM, units: 64}}")
         scope.later |= {entry.key.text for entry in found}
         for entry in found:
@@ -220,105 +164,6 @@ class Resolver:
             else:
                 body.shared.append(made)
                 scope.add(name, made, entry.key.span)
-
-    # -- calls -----------------------------------------------------------------------------
-
-    def layers(self, body: Body, node: Node, scope: Scope, owner: Definition) -> None:
-        named = self.named(node, scope)
-        if not named:
-            self.report.error("missing-key", "a graph has layers", node.span, "none here")
-        scope.later |= {name for _, name, _ in named if name}
-        previous: Ref | None = None
-        for key, name, value in named:
-            written = self.as_entry(scope.params.substitute(value), name or "")
-            if written is None:
-                if name:
-                    scope.broken.add(name)
-                previous = Ref("", value.span)
-                continue
-            name = name or self.own_name(written, scope)
-            previous = self.entry(body, name, key, written, scope, owner, previous)
-            scope.later.discard(name)
-
-    def named(self, node: Node, scope: Scope) -> list[tuple[Span, str | None, Node]]:
-        """The entries of `layers`, a mapping or a list, with their names where they have one."""
-        if isinstance(node, Mapping):
-            return [(e.key.span, e.key.text, e.value) for e in node.entries]
-        if not isinstance(node, Sequence):
-            self.report.error(
-                "wrong-value", "`layers` is a mapping or a list of entries", node.span
-            )
-            return []
-        found: list[tuple[Span, str | None, Node]] = []
-        for item in node.items:
-            name = item.get("name") if isinstance(item, Mapping) else None
-            text = str(name.value) if isinstance(name, Scalar) and name.value else None
-            found.append((name.span if name is not None else item.span, text, item))
-        return found
-
-    def own_name(self, written: Mapping, scope: Scope) -> str:
-        """The name of an entry without one: Keras's, `dense`, `dense_1`."""
-        for key in ("type", "use", "part_of", "file"):
-            value = written.get(key)
-            if isinstance(value, Scalar) and isinstance(value.value, str):
-                base = value.value.rpartition("/")[2].removesuffix(".yaml").rpartition(".")[2]
-                return scope.free(snake(base) if key == "type" else base)
-        return scope.free("graph")
-
-    def entry(
-        self,
-        body: Body,
-        name: str,
-        key: Span,
-        written: Mapping,
-        scope: Scope,
-        owner: Definition,
-        previous: Ref | None,
-    ) -> Ref:
-        """One entry, or with `repeat` several in a row; gives the tensor the next one follows."""
-        count = self.repeats(written.get("repeat"))
-        source = written.get("from")
-        ref = Ref(name, key)
-        for at in range(count or 1):
-            label = name if count is None else f"{name}_{at + 1}"
-            made = Definitions(self, scope).make(written, label, owner, key)
-            if made is None:
-                scope.broken.add(label)
-                scope.broken.add(name)
-                return ref
-            self.count(key)
-            call = Call(label, made, key)
-            call.allow = self.allowed(written)
-            Binder(self.report, scope).bind(call, source if at == 0 else None, previous, key)
-            scope.called(call)
-            scope.add(label, call, key)
-            body.calls.append(call)
-            ref = Ref(label, key)
-            ref.chain = (call,)
-            if previous is not None and source is None:
-                self.read(previous, scope)
-            previous = ref
-        if count is not None:
-            scope.add(name, body.calls[-1], key)
-        return ref
-
-    @staticmethod
-    def read(ref: Ref, scope: Scope) -> None:
-        scope.unread.discard(ref.chain[0].name if ref.chain else ref.text)
-
-    def repeats(self, node: Node | None) -> int | None:
-        if node is None:
-            return None
-        value = node.value if isinstance(node, Scalar) else None
-        if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_REPEATS:
-            return value
-        self.report.error(
-            "wrong-value",
-            f"`repeat` is an integer from 1 to {MOST_REPEATS}",
-            node.span,
-            f"this is {node.text}" if isinstance(node, Scalar) else "this is not",
-        )
-        return 1
 
     # -- what every part of it needs -------------------------------------------------------
 
@@ -389,7 +234,9 @@ class Resolver:
             return ()
         items = node.items if isinstance(node, Sequence) else [node]
         if all(isinstance(i, Scalar) and isinstance(i.value, str) for i in items):
-            return tuple(i.value for i in items if isinstance(i, Scalar) and isinstance(i.value, str))
+            return tuple(
+                i.value for i in items if isinstance(i, Scalar) and isinstance(i.value, str)
+            )
         self.report.error("wrong-value", "`allow` is a list of codes", node.span, "not codes")
         return ()
 
@@ -402,6 +249,3 @@ class Resolver:
             help=did_you_mean(entry.key.text, known)
             or "the keys here: " + ", ".join(f"`{key}`" for key in known),
         )
-
-
-__all__ = ["Resolver", "from_plain", "resolve"]

@@ -33,7 +33,8 @@ class Lost(Exception):
 
 class Scope:
     """The names of one graph. Layers and blocks of the graphs around it may be called from here;
-    their tensors may not: a graph sees nothing but its inputs."""
+    their tensors may not: a graph sees nothing but its inputs.
+    """
 
     def __init__(self, report: Report, params: Params, outer: Scope | None = None) -> None:
         self.report, self.params, self.outer = report, params, outer
@@ -153,9 +154,7 @@ class Scope:
             self.unknown(text, span, name)
         return self.things[name]
 
-    def node_of(
-        self, thing: Thing, name: str, node: str | None, span: Span, rest: object
-    ) -> Call:
+    def node_of(self, thing: Thing, name: str, node: str | None, span: Span, rest: object) -> Call:
         """The call that a name stands for: the entry itself, or a node of its definition."""
         if isinstance(thing, Call) and node is None:
             return thing
@@ -268,26 +267,31 @@ class Scope:
         scope: Scope | None = self
         while scope is not None and names[0] not in scope.things and names[0] not in scope.broken:
             if names[0] in scope.pending:
-                return self.inside_itself(names[0], span, scope.pending[names[0]])
+                self.inside_itself(names[0], span, scope.pending[names[0]])
+                return None
             scope = scope.outer
         if scope is not None and names[0] in scope.broken:
             return None
         if scope is None:
-            return self.no_definition(text, names[0], span, self.callable_names())
+            self.no_definition(text, names[0], span, self.callable_names())
+            return None
         scope.unread.discard(names[0])
         found = self.owner_of(scope.things[names[0]])
         if found is None:
-            return self.no_definition(text, names[0], span, self.callable_names())
+            self.no_definition(text, names[0], span, self.callable_names())
+            return None
         for name in names[1:]:
             if found.body is None:
                 if found.layer is None:
                     return None
-                return self.no_definition(text, name, span, [])
+                self.no_definition(text, name, span, [])
+                return None
             inner: Body = found.body
             thing = inner.scope.things.get(name)
             below = None if thing is None else self.owner_of(thing)
             if below is None:
-                return self.no_definition(text, name, span, inner.scope.callable_names())
+                self.no_definition(text, name, span, inner.scope.callable_names())
+                return None
             found = below
         return found
 

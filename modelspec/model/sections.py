@@ -43,9 +43,13 @@ def name(tree: Mapping, report: Report) -> str:
         path = tree.span.source.path
         stem = os.path.splitext(os.path.basename(path))[0]
         return stem if not path.startswith("<") and stem else "model"
-    if isinstance(node, Scalar) and isinstance(node.value, str) and node.value:
-        if not set(node.value) & set("/\\\0") and node.value not in (".", ".."):
-            return node.value
+    if (
+        isinstance(node, Scalar)
+        and isinstance(node.value, str)
+        and node.value not in ("", ".", "..")
+        and not set(node.value) & set("/\\\0")
+    ):
+        return node.value
     report.error(
         "wrong-value", "a spec's name is a word, fit for a folder's name", node.span, "not a name"
     )
@@ -121,8 +125,9 @@ def _target(target: Target, node: Mapping, words: Words) -> None:
             words.report.error(
                 "missing-key", "`loss_weight` weighs a loss", weight.span, "there is no `loss`"
             )
-    for item in metrics.items if isinstance(metrics, Sequence) else [metrics]:
-        if item is None or _is_null(item):
+    listed = metrics.items if isinstance(metrics, Sequence) else [metrics] if metrics else []
+    for item in listed:
+        if _is_null(item):
             continue
         if isinstance(item, Scalar) and item.value in ("accuracy", "acc"):
             target.metrics.append("accuracy")
@@ -139,8 +144,7 @@ def _loss(target: Target, node: Node, words: Words) -> None:
     """One loss; in a list each may have a `loss_weight` of its own."""
     weight = 1.0
     if isinstance(node, Mapping) and node.get("loss_weight") is not None:
-        inner = node.get("loss_weight")
-        assert inner is not None
+        inner: Any = node.get("loss_weight")
         weight = _read(WEIGHT, inner, "loss_weight", words) or 0.0
         node = Mapping([e for e in node.entries if e.key.text != "loss_weight"], node.span)
     found = word(words, "losses", node)
@@ -206,7 +210,7 @@ def data(spec: Spec, tree: Mapping, words: LayerWords) -> None:
             _unknown(entry, ("train", "validation", "test", "fields"), words.report)
 
 
-def source(words: Words, node: Node) -> Word | None:
+def source(words: Words, node: Node) -> Any:
     """A source: a path, a list of paths, or `{type: ..., path: ...}`."""
     if isinstance(node, Mapping):
         return word(words, "sources", node)
@@ -309,9 +313,7 @@ def _read(kind: Float, node: Node, key: str, words: Words) -> float | None:
     try:
         return kind.value(node, words, None)
     except Mismatch as wrong:
-        words.report.error(
-            "wrong-value", f"`{key}` is {kind.noun()}", wrong.node.span, wrong.fact
-        )
+        words.report.error("wrong-value", f"`{key}` is {kind.noun()}", wrong.node.span, wrong.fact)
         return None
 
 

@@ -1,4 +1,4 @@
-"""A spec: what `resolve` makes of the tree. Names are bound, blocks expanded, defaults filled in."""
+"""A spec, as `resolve` makes it: names bound, blocks expanded, defaults filled in."""
 
 from __future__ import annotations
 

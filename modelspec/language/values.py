@@ -1,0 +1,260 @@
+"""Kinds of arguments that are one value: numbers, booleans, strings, choices."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
+
+from modelspec.source.tree import Mapping, Scalar, Sequence
+
+if TYPE_CHECKING:
+    from modelspec.source.tree import Node
+
+T = TypeVar("T")
+
+
+class Required:
+    """The default of an argument that has none."""
+
+    def __repr__(self) -> str:
+        return "REQUIRED"
+
+
+REQUIRED = Required()
+
+
+class Mismatch(Exception):
+    """What stands there is not of the kind. `fact` says what it is, `node` where."""
+
+    def __init__(self, fact: str, node: Node, help: tuple[str, ...] = ()) -> None:
+        super().__init__(fact)
+        self.fact, self.node, self.help = fact, node, help
+
+
+class Reported(Exception):
+    """What stands there is wrong, and the reader has already said so."""
+
+
+class Reader(Protocol):
+    """What kinds need of those who know the whole language (see `catalog.words`)."""
+
+    def word(self, group: str, node: Node) -> Any:
+        """The word of that group written at `node`; raises Mismatch or Reported."""
+
+    def entry(self, node: Node) -> Any:
+        """The layer or graph written at `node`, for wrappers; raises Reported."""
+
+
+def fact(node: Node) -> str:
+    """What a node is, for the label under it."""
+    if isinstance(node, Mapping):
+        return "this is a mapping"
+    if isinstance(node, Sequence):
+        return "this is a list"
+    value = node.value
+    if value is None:
+        return "this is null"
+    if isinstance(value, bool):
+        return f"`{node.text}` is a boolean"
+    if isinstance(value, str):
+        return "this is a string"
+    return f"this is {node.text}"
+
+
+class Kind(Generic[T]):
+    """An argument's kind: its meaning, its default, and how it is read.
+
+    `null=True` lets the value be null; a default of None implies it.
+    """
+
+    name = ""
+
+    def __init__(self, doc: str, *, default: Any = REQUIRED, null: bool = False) -> None:
+        self.doc, self.default = doc, default
+        self.null = null or default is None
+
+    @overload
+    def __get__(self, owner: None, type: Any) -> Kind[T]: ...
+    @overload
+    def __get__(self, owner: object, type: Any) -> T: ...
+    def __get__(self, owner: object | None, type: Any) -> Kind[T] | T:
+        # Values stand in the instance and win over this; only the class gets here.
+        if owner is None:
+            return self
+        raise AttributeError(self.name)
+
+    def read(self, node: Node, reader: Reader, owner: Any) -> Any:
+        """The value at `node`; raises Mismatch. `owner` is the word's class."""
+        if self.null and isinstance(node, Scalar) and node.value is None:
+            return None
+        return self.value(node, reader, owner)
+
+    def value(self, node: Node, reader: Reader, owner: Any) -> T:
+        raise NotImplementedError
+
+    def noun(self) -> str:
+        """What it is in a sentence: `an integer of at least 1`."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        return self.noun() + (" or null" if self.null else "")
+
+    def json_schema(self) -> dict[str, Any]:
+        """What a JSON Schema says of it; the reference to a group of words is `{"$ref": ...}`."""
+        return {}
+
+
+def bounds(low: float | None, above: float | None, high: float | None, below: float | None) -> str:
+    parts = []
+    if low is not None and high is not None:
+        return f" from {low} to {high}"
+    if low is not None:
+        parts.append(f"of at least {low}")
+    if above is not None:
+        parts.append(f"above {above}")
+    if high is not None:
+        parts.append(f"of at most {high}")
+    if below is not None:
+        parts.append(f"below {below}")
+    return " " + " and ".join(parts) if parts else ""
+
+
+class Number(Kind[T]):
+    """Numbers within bounds: `min` and `max` inclusive, `above` and `below` exclusive."""
+
+    def __init__(
+        self,
+        doc: str,
+        *,
+        default: Any = REQUIRED,
+        null: bool = False,
+        min: float | None = None,
+        max: float | None = None,
+        above: float | None = None,
+        below: float | None = None,
+    ) -> None:
+        super().__init__(doc, default=default, null=null)
+        self.min, self.max, self.above, self.below = min, max, above, below
+
+    def within(self, value: float) -> bool:
+        return (
+            (self.min is None or value >= self.min)
+            and (self.max is None or value <= self.max)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+    def limits(self) -> dict[str, float]:
+        named = {
+            "minimum": self.min,
+            "maximum": self.max,
+            "exclusiveMinimum": self.above,
+            "exclusiveMaximum": self.below,
+        }
+        return {key: limit for key, limit in named.items() if limit is not None}
+
+
+class Int(Number[int]):
+    """A whole number; `3.0` is one."""
+
+    def value(self, node: Node, reader: Reader, owner: Any) -> int:
+        if isinstance(node, Scalar) and isinstance(node.value, int | float):
+            number = node.value
+            if not isinstance(number, bool) and math.isfinite(number) and number == int(number):
+                if not self.within(number):
+                    raise Mismatch(f"this is {node.text}", node)
+                return int(number)
+        raise Mismatch(fact(node), node)
+
+    def noun(self) -> str:
+        return "an integer" + bounds(self.min, self.above, self.max, self.below)
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "integer", **self.limits()}
+
+
+class Float(Number[float]):
+    """A number, integers included."""
+
+    def value(self, node: Node, reader: Reader, owner: Any) -> float:
+        if isinstance(node, Scalar) and isinstance(node.value, int | float):
+            number = node.value
+            if not isinstance(number, bool):
+                if math.isnan(number) or not self.within(number):
+                    raise Mismatch(f"this is {node.text}", node)
+                return float(number)
+        raise Mismatch(fact(node), node)
+
+    def noun(self) -> str:
+        return "a number" + bounds(self.min, self.above, self.max, self.below)
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "number", **self.limits()}
+
+
+class Bool(Kind[bool]):
+    """`true` or `false`."""
+
+    def value(self, node: Node, reader: Reader, owner: Any) -> bool:
+        if isinstance(node, Scalar) and isinstance(node.value, bool):
+            return node.value
+        help: tuple[str, ...] = ()
+        if isinstance(node, Scalar) and node.text.lower() in ("yes", "on", "y"):
+            help = ("write `true`: YAML 1.2 reads `yes` and `on` as strings",)
+        elif isinstance(node, Scalar) and node.text.lower() in ("no", "off", "n"):
+            help = ("write `false`: YAML 1.2 reads `no` and `off` as strings",)
+        raise Mismatch(fact(node), node, help)
+
+    def noun(self) -> str:
+        return "true or false"
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+
+class Text(Kind[str]):
+    """Any string."""
+
+    def value(self, node: Node, reader: Reader, owner: Any) -> str:
+        if isinstance(node, Scalar) and isinstance(node.value, str):
+            return node.value
+        raise Mismatch(fact(node), node)
+
+    def noun(self) -> str:
+        return "a string"
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string"}
+
+
+class Path(Text):
+    """A path, relative to the file that names it; read as `(text, folder of that file)`."""
+
+    def noun(self) -> str:
+        return "a path"
+
+
+class Choice(Kind[Any]):
+    """One of a few values (strings, or numbers)."""
+
+    def __init__(self, doc: str, *options: Any, default: Any = REQUIRED, null: bool = False):
+        super().__init__(doc, default=default, null=null)
+        self.options = options
+
+    def value(self, node: Node, reader: Reader, owner: Any) -> Any:
+        if isinstance(node, Scalar):
+            if node.value in self.options and not isinstance(node.value, bool):
+                return node.value
+            if isinstance(node.value, str):
+                from modelspec.source.suggest import did_you_mean
+
+                words = [o for o in self.options if isinstance(o, str)]
+                raise Mismatch(f"this is `{node.value}`", node, did_you_mean(node.value, words))
+        raise Mismatch(fact(node), node)
+
+    def noun(self) -> str:
+        shown = [f"`{option}`" for option in self.options]
+        return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " or " + shown[-1]
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"enum": list(self.options)}

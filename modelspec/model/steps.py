@@ -1,0 +1,266 @@
+"""One layer's step: what it is called on, what it gives, the weights it needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modelspec.catalog.words import bind
+from modelspec.language import dtypes, shapes
+from modelspec.language.layer import Layer, Port, Reject, Weight
+from modelspec.language.shapes import Clash, Shape
+from modelspec.model.calls import ports_of
+from modelspec.model.env import Env, each, flat
+from modelspec.model.graph import Owner, Program, Step, Tensor
+from modelspec.model.spec import Call, Definition
+
+if TYPE_CHECKING:
+    from modelspec.model.check import Checker
+
+
+class Steps:
+    """Makes the steps of a graph, one a call of a layer."""
+
+    def __init__(self, checker: Checker) -> None:
+        self.checker, self.report, self.graph = checker, checker.report, checker.graph
+        self.nodes: dict[Definition, int] = {}
+
+    def layer(
+        self,
+        call: Call,
+        definition: Definition,
+        arguments: list[Any],
+        program: Program,
+        name: str,
+    ) -> list[Tensor]:
+        """One layer's step; its outputs, none where an error was reported."""
+        layer = definition.layer
+        assert layer is not None
+        self.checker.tally(call.span)
+        ports = ports_of(definition)
+        if not all(
+            self.fits(call, layer, port, tensor)
+            for port, given in zip(ports, arguments, strict=True)
+            for tensor in (given if isinstance(given, list) else [given])
+            if tensor is not None
+        ):
+            return []
+        step = Step(name, call, definition, definition.dtype or "float32")
+        inputs = [each(given, lambda t: t.shape) for given in arguments]
+        kinds = [each(given, lambda t: t.dtype) for given in arguments]
+        try:
+            outputs = self.outputs(step, layer, inputs, arguments, call)
+            if outputs is None:
+                return []
+            weights = [] if getattr(layer, "foreign", False) else list(layer.weights(*inputs))
+            step.flops = self.flops(step, layer, outputs, inputs)
+        except Reject as rejected:
+            self.rejected(rejected, call, definition, arguments)
+            return []
+        except Clash as clash:
+            self.clash(clash, call, arguments)
+            return []
+        compute = layer.dtypes(step.compute, *kinds)
+        if getattr(layer, "foreign", False):
+            outputs, compute, weights = self.foreign(layer, inputs, kinds, call) or ([], [], [])
+            if not outputs:
+                return []
+        if not self.own(definition, weights, call, arguments):
+            return []
+        step.inputs = [each(given, lambda t: t.id) for given in arguments]
+        step.node = self.nodes.get(definition, 0)
+        self.nodes[definition] = step.node + 1
+        names = layer.returns()
+        made = [
+            program.tensor(
+                name if at == 0 else f"{name}.{names[at]}",
+                shape,
+                dtype,
+                call.span,
+                len(program.steps),
+            )
+            for at, (shape, dtype) in enumerate(zip(outputs, compute, strict=True))
+        ]
+        step.outputs = [tensor.id for tensor in made]
+        program.steps.append(step)
+        return made
+
+    def fits(self, call: Call, layer: Layer, port: Port, tensor: Tensor) -> bool:
+        """Whether a tensor has the rank and the dtype that a port takes."""
+        assert tensor.shape is not None
+        what = f"`{layer.title()}`"
+        subject = what if len(layer.ports()) == 1 else f"`{port.name}` of {what}"
+        also = [(tensor.span, f"`{tensor.name}` is {shapes.show(tensor.shape)}")]
+        if not port.fits(len(tensor.shape)):
+            self.report.error(
+                "wrong-rank",
+                f"{subject} takes ({', '.join(port.axes)})",
+                call.from_span or call.span,
+                f"given {shapes.show(tensor.shape)}",
+                also=also,
+                help=self.rank_help(port, tensor),
+            )
+            return False
+        if not dtypes.accepts(port.accepts, tensor.dtype):
+            self.report.error(
+                "wrong-dtype",
+                f"{subject} takes {port.accepts} tensors",
+                call.from_span or call.span,
+                f"`{tensor.name}` is {tensor.dtype}",
+                also=[(tensor.span, f"`{tensor.name}` is {tensor.dtype}")],
+            )
+            return False
+        return True
+
+    @staticmethod
+    def rank_help(port: Port, tensor: Tensor) -> str:
+        rank, wanted = len(tensor.shape or ()), len(port.axes)
+        if wanted == 1 and rank > 1:
+            return "put {type: Flatten} in between, or a pooling over the other axes"
+        if "time" in port.axes and rank == wanted - 1:
+            return (
+                "the layer before gives one vector: with `return_sequences: true` a recurrent "
+                "layer gives one for each step"
+            )
+        if rank == wanted - 1:
+            return "insert {type: Reshape, target_shape: [...]} with the axis that is missing"
+        return "insert {type: Reshape, target_shape: [...]}"
+
+    def outputs(
+        self, step: Step, layer: Layer, inputs: list[Any], given: list[Any], call: Call
+    ) -> list[Shape] | None:
+        """The shapes that a layer gives; a wrapper's come from its body."""
+        if getattr(layer, "foreign", False):
+            return [()]
+        if not getattr(layer, "wraps", False):
+            made = layer.shape(*inputs)
+            return made if isinstance(made, list) else [made]
+        wrapper: Any = layer
+        inner: Definition = wrapper.layer
+        step.body = body = Program()
+        first = given[0]
+        inside = body.tensor(f"{first.name}[t]", wrapper.inner(*inputs), first.dtype, first.span)
+        body.inputs["x"] = inside.id
+        env = Env()
+        held = Call(inner.name, inner, call.span)
+        held.from_span = call.from_span
+        before = len(self.report.errors)
+        ports = ports_of(inner)
+        if sum(not port.optional for port in ports) != 1:
+            self.report.error(
+                "wrong-inputs",
+                f"`{layer.title()}` wraps a layer with one input",
+                call.span,
+                f"`{inner.kind}` has {len(ports)}",
+            )
+            return None
+        arguments: list[Any] = [
+            None if port.optional else [inside] if port.many else inside for port in ports
+        ]
+        self.checker.call(held, inner, arguments, env, body, step.name)
+        tensors = env.values.get(held, [])
+        if not tensors or len(self.report.errors) > before:
+            return None
+        body.outputs = {tensor.name: tensor.id for tensor in tensors}
+        outer = wrapper.outer(*inputs, [tensor.shape for tensor in tensors])
+        return outer if isinstance(outer, list) else [outer]
+
+    def flops(
+        self, step: Step, layer: Layer, outputs: list[Shape], inputs: list[Any]
+    ) -> int | None:
+        if step.body is None:
+            return layer.flops(outputs[0], *inputs)
+        inside = [inner.flops for inner in step.body.steps]
+        times = inputs[0][0]
+        if None in inside or not isinstance(times, int):
+            return None
+        return times * sum(one or 0 for one in inside)
+
+    def foreign(
+        self, layer: Layer, inputs: list[Any], kinds: list[Any], call: Call
+    ) -> tuple[list[Shape], list[str], list[Weight]] | None:
+        """A torch module's shapes, found on torch's meta device: the one place where checking
+        needs torch, and only for a spec that holds such a layer.
+        """
+        from importlib import import_module
+
+        describe = import_module("modelspec.engine.foreign").describe
+        zeros: Any = bind("initializers", "zeros")  # never asked: the module starts itself
+        try:
+            outputs, made, weights = describe(layer, inputs, kinds)
+        except Reject as rejected:
+            self.rejected(rejected, call, call.definition, [])
+            return None
+        return (
+            list(outputs),
+            [(call.definition.dtype or "float32") if dtypes.is_float(d) else d for d in made],
+            [Weight(n, s, "zeros", trainable=t, dtype=d) for n, s, t, d in weights],
+        )
+
+    # -- weights ---------------------------------------------------------------------------
+
+    def own(
+        self, definition: Definition, weights: list[Weight], call: Call, given: list[Any]
+    ) -> bool:
+        """Fix the weights of a definition at its first call, and hold later calls to them."""
+        if not weights:
+            return True
+        for weight in weights:
+            if not all(isinstance(dim, int) for dim in weight.shape):
+                self.report.error(
+                    "wrong-shape",
+                    f"`{definition.kind}` needs to know the sizes that its weights depend on",
+                    call.from_span or call.span,
+                    f"`{weight.name}` would be {shapes.show(weight.shape)}",
+                    also=[
+                        (t.span, f"`{t.name}` is {shapes.show(t.shape or ())}") for t in flat(given)
+                    ],
+                    help="give that dimension a number where the tensor is declared",
+                )
+                return False
+        first = self.graph.owners.get(definition.path)
+        seen = [shapes.show(t.shape or ()) for t in flat(given)]
+        if first is None:
+            self.graph.owners[definition.path] = Owner(definition, weights, call, seen)
+            return True
+        for old, new in zip(first.weights, weights, strict=True):
+            if old.shape != new.shape:
+                self.report.error(
+                    "weights-differ",
+                    f"every call of `{definition.name}` uses the same weights",
+                    call.span,
+                    f"on {', '.join(seen)} its `{new.name}` would be {shapes.show(new.shape)}",
+                    also=[
+                        (
+                            first.call.span,
+                            f"on {', '.join(first.shapes)} this fixed it as "
+                            f"{shapes.show(old.shape)}",
+                        )
+                    ],
+                    help="give this call a layer of its own, or make the inputs alike",
+                )
+                return False
+        return True
+
+    def rejected(
+        self, rejected: Reject, call: Call, definition: Definition, given: list[Any]
+    ) -> None:
+        spans = definition.layer.__dict__.get("spans", {}) if definition.layer else {}
+        place = spans.get(rejected.argument) or call.from_span or call.span
+        code = "rejected-argument" if rejected.argument else "shapes-differ"
+        self.report.error(
+            code,
+            f"`{definition.kind}`: {rejected.message}",
+            place,
+            f"`{rejected.argument}`" if rejected.argument in spans else "",
+            also=[(t.span, f"`{t.name}` is {shapes.show(t.shape or ())}") for t in flat(given)][:6],
+            help=rejected.help or (),
+        )
+
+    def clash(self, clash: Clash, call: Call, given: list[Any]) -> None:
+        self.report.error(
+            "shapes-differ",
+            f"the inputs of `{call.definition.kind}` have shapes that go together",
+            call.from_span or call.span,
+            str(clash),
+            also=[(t.span, f"`{t.name}` is {shapes.show(t.shape or ())}") for t in flat(given)][:6],
+        )
