@@ -139,7 +139,7 @@ def rmsprop(
     rate: float,
     _: int,
 ) -> None:
-    """`v = rho v + (1 - rho) g²` becomes `s = rho s + epsilon + g²` for `s = (v + epsilon) / (1 - rho)`.
+    """`v = rho v + (1 - rho) g²` is `s = rho s + epsilon + g²`, with `begin`'s scaled velocity `s`.
 
     The first two terms are a step of `1 - rho` towards `epsilon / (1 - rho)`; the third, and what
     comes after, are Adagrad.
