@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NoReturn
 
 import numpy as np
@@ -32,7 +33,7 @@ def texts(column: Array) -> Array:
 
 
 def all_texts(column: Array) -> bool:
-    return column.ndim == 1 and all(isinstance(cell, str) for cell in column)
+    return column.ndim == 1 and set(map(type, column.tolist())) == {str}
 
 
 def from_texts(column: Array) -> Array:
@@ -136,19 +137,24 @@ def classes(column: Array) -> Array:
     if column.dtype.kind in "US":
         column = texts(column)
     if column.dtype.kind != "O":
-        if column.dtype.kind == "f" and not np.isfinite(column).all():
-            at = np.argwhere(~np.isfinite(column))[0]
-            raise BadCell("bad-cell", int(at[0]), f"`{column[tuple(at)]}` is no class")
-        return column
-    if any(isinstance(cell, list) for cell in column):
+        return numbers(column)
+    kinds = set(map(type, column.reshape(-1).tolist()))
+    if list in kinds:
         column = nested(column)
-    for position, cell in enumerate(column.reshape(len(column), -1).tolist()):
-        for item in cell:
-            if item is None or (isinstance(item, str) and not item.strip()):
-                raise BadCell("bad-cell", position, "the cell is empty")
-            if not isinstance(item, str | int | float):
-                raise BadCell("bad-cell", position, "a class is a text or a number")
+    distinct, inverse = classes_of(column)
+    for place, item in enumerate(distinct):
+        fact = wrong_class(item)
+        if fact:
+            raise BadCell("bad-cell", int(np.argwhere(inverse == place)[0][0]), fact)
     return column
+
+
+def wrong_class(item: Any) -> str:
+    if item is None or (isinstance(item, str) and not item.strip()):
+        return "the cell is empty"
+    if isinstance(item, float) and not math.isfinite(item):
+        return f"`{item}` is no class"
+    return ""
 
 
 def nested(column: Array) -> Array:
@@ -164,7 +170,12 @@ def classes_of(values: Array) -> tuple[list[Any], Array]:
         distinct, inverse = np.unique(values, return_inverse=True)
         return distinct.tolist(), inverse.reshape(values.shape)
     place: dict[Any, int] = {}
-    flat = [place.setdefault(cell, len(place)) for cell in values.reshape(-1).tolist()]
+    try:
+        flat = [place.setdefault(cell, len(place)) for cell in values.reshape(-1).tolist()]
+    except TypeError:
+        at = [isinstance(cell, list | dict) for cell in values.reshape(-1).tolist()].index(True)
+        position = at // max(1, values[:1].size)
+        raise BadCell("bad-cell", position, "a class is a text or a number") from None
     return list(place), np.array(flat, np.int64).reshape(values.shape)
 
 

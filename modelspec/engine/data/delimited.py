@@ -21,6 +21,7 @@ class DelimitedRows:
     resident = False
 
     def __init__(self, path: str, delimiter: str, header: bool) -> None:
+        self.name = path
         self.file, self.delimiter = TextFile(path, delimiter.encode()), delimiter
         self.skipped = int(header)
         self.width = -1

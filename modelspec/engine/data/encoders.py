@@ -137,13 +137,14 @@ class OneHotEncoder:
     reads = "classes"
 
     def __init__(self, word: words.OneHot, state: State | None) -> None:
-        self.given = word.classes
+        self.given: list[Key] | None = word.classes
         self.columns = [] if state is None else [Classes(names) for names in state["classes"]]
         self.seen: list[set[Key]] = []
 
     def see(self, values: Array) -> None:
         columns = values.reshape(len(values), -1).T  # (columns, samples)
-        self.seen = self.seen or [set() for _ in columns]
+        if not self.seen:
+            self.seen = [set() for _ in columns]
         if self.given is None:
             for seen, column in zip(self.seen, columns, strict=True):
                 seen.update(classes_of(column)[0])

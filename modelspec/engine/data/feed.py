@@ -44,6 +44,8 @@ class Feed:
 
     def values(self, rows: Rows, indices: Indices, taken: dict[str, Array]) -> Tensor:
         """The tensor (batch, ...) of the wanted shape and dtype; raises Rejected."""
+        if self.wanted.dtype == "string":
+            self.refuse_shape("a tensor holds numbers", rows, f"{self.where()}: texts")
         values = self.raw(rows, indices, taken)
         try:
             encoded = values if self.encoder is None else self.encoder.apply(values)
@@ -73,9 +75,8 @@ class Feed:
         )
 
     def refuse_shape(self, rule: str, rows: Rows, fact: str, help: str = "") -> NoReturn:
-        place = rows.place(0).split(",")[0]
-        refuse("wrong-samples", rule, self.wanted.span, "fed by this", notes=[f"{place}, {fact}"],
-               help=[help])  # fmt: skip
+        notes = [f"{rows.name}, {fact}"]
+        refuse("wrong-samples", rule, self.wanted.span, "fed by this", notes=notes, help=[help])
 
     def refuse(self, bad: BadCell, rows: Rows, indices: Indices, column: str) -> NoReturn:
         place = rows.place(int(indices[bad.position]))

@@ -18,6 +18,7 @@ class JsonRows:
     resident = False
 
     def __init__(self, path: str) -> None:
+        self.name = path
         self.file = TextFile(path, None)
         self.columns: tuple[str, ...] = ()
         if len(self.file):

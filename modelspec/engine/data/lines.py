@@ -46,6 +46,8 @@ class TextFile:
             bounds = self.starts[first : first + count + 1]
             last = self.size if first + count == len(self.starts) else int(bounds[-1])
             data = os.pread(self.file, last - int(bounds[0]), int(bounds[0]))
+            if len(data) < last - int(bounds[0]):
+                bad_file(self.path, "it has become shorter while it was read")
             edges = [*(bounds[:count] - bounds[0]).tolist(), len(data)]
             found += [data[edges[i] : edges[i + 1]].rstrip(b"\r\n") for i in range(count)]
         return found

@@ -55,6 +55,7 @@ def pairs(label: Array) -> Array:
 class Synthetic:
     """Random samples for each wanted tensor: a pure function of (seeds, name, place)."""
 
+    name = "Synthetic"
     resident = False
 
     def __init__(self, word: Any, wanted: list[Wanted], seed: int) -> None:

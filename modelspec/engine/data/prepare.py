@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from modelspec.catalog.sources import Synthetic
+from modelspec.engine.data.batches import batches
 from modelspec.engine.data.encoders import State
 from modelspec.engine.data.feed import Feed, feed_of
 from modelspec.engine.data.rows import Rows
@@ -48,6 +49,16 @@ def prepare(
     else:
         validation = held_out(data.validation, wanted, kept)
     return Prepared(train, validation, held_out(data.test, wanted, kept), kept)
+
+
+def read_through(prepared: Prepared) -> int:
+    """Reads what streams to its end, so that every sample has been checked; how many there are."""
+    parts = [part for part in (prepared.train, prepared.validation, prepared.test) if part]
+    for part in parts:
+        if part.streams:
+            for _ in batches(part, PIECE, np.arange(len(part))):
+                pass
+    return sum(map(len, parts))
 
 
 def samples_for(source: Any, wanted: list[Wanted], encoders: dict[str, State]) -> Samples:

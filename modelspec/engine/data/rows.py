@@ -15,9 +15,11 @@ Indices = NDArray[np.int64]
 class Rows(Protocol):
     """Samples as raw columns: numbers as they are stored, text cells and JSON values as objects.
 
-    `columns` are all that there are; `resident` says that they are in memory already.
+    `name` is the file's; `columns` are all that there are; `resident` says that they are in memory
+    already.
     """
 
+    name: str
     columns: tuple[str, ...]
     resident: bool
 
@@ -52,6 +54,7 @@ class Joined:
 
     def __init__(self, parts: list[Rows]) -> None:
         self.parts = parts
+        self.name = f"{parts[0].name} and {len(parts) - 1} more"
         self.columns = parts[0].columns
         self.resident = all(part.resident for part in parts)
         self.ends = np.cumsum([len(part) for part in parts])

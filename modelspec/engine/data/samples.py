@@ -14,7 +14,8 @@ from modelspec.engine.data.rows import Indices, Rows
 
 #: Samples of files that stream are kept in memory up to this many bytes as tensors.
 KEPT = 1 << 28
-PIECE = 1 << 24
+#: What is read at a time while they are filled: bytes as tensors, and rows, as texts are larger.
+PIECE, ROWS = 1 << 24, 8192
 
 
 class Samples(Protocol):
@@ -79,7 +80,7 @@ def load(
         name: torch.empty((stop - start, *one.shape[1:]), dtype=one.dtype)
         for name, one in first.items()
     }
-    step = max(1, PIECE // max(1, size))
+    step = max(1, min(PIECE // max(1, size), ROWS))
     for at in range(start, stop, step):
         indices = np.arange(at, min(at + step, stop))
         for name, piece in read(feeds, rows, indices).items():

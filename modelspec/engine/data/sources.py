@@ -12,8 +12,9 @@ from modelspec.engine.data.delimited import open_delimited
 from modelspec.engine.data.jsonl import JsonRows
 from modelspec.engine.data.packaged import Synthetic, open_digit_pairs, open_digits
 from modelspec.engine.data.paths import files
-from modelspec.engine.data.rows import Joined, Rows
+from modelspec.engine.data.rows import Arrays, Joined, Rows
 from modelspec.engine.data.wanted import Wanted, fault, refuse
+from modelspec.language.shapes import show
 from modelspec.language.word import Reject
 from modelspec.source.diagnostics import Diagnostic, Rejected
 from modelspec.source.suggest import did_you_mean
@@ -45,7 +46,7 @@ def open_source(word: Any, wanted: list[Wanted], seed: int = 0) -> Rows:
     if isinstance(word, words.Synthetic):
         return Synthetic(word, wanted, seed)
     needed = list(dict.fromkeys(column for one in wanted for column in one.columns))
-    parts = OPENERS[type(word)](word, needed)
+    parts: list[Rows] = list(OPENERS[type(word)](word, needed))
     faults = [bad for part in parts for bad in missing(part, wanted)]
     if faults:
         raise Rejected(faults)
@@ -53,7 +54,30 @@ def open_source(word: Any, wanted: list[Wanted], seed: int = 0) -> Rows:
     if not parts:
         span = getattr(word, "spans", {}).get("path")
         refuse("no-samples", "a source holds at least one sample", span, "this holds none")
-    return parts[0] if len(parts) == 1 else Joined(parts)
+    return parts[0] if len(parts) == 1 else joined(parts)
+
+
+def joined(parts: list[Rows]) -> Rows:
+    """The parts one after the other; raises Rejected where their arrays do not fit together."""
+    first = parts[0]
+    for part in parts[1:]:
+        if isinstance(first, Arrays) and isinstance(part, Arrays):
+            refuse_unlike(first, part)
+    return Joined(parts)
+
+
+def refuse_unlike(first: Arrays, part: Arrays) -> None:
+    for name, array in part.arrays.items():
+        other = first.arrays[name]
+        if (array.shape[1:], array.dtype.kind) != (other.shape[1:], other.dtype.kind):
+            refuse(
+                "wrong-samples",
+                "the files of one source have arrays of the same shape and kind",
+                notes=[
+                    f"{rows.name}, `{name}`: {show(values.shape[1:])} of {values.dtype}"
+                    for rows, values in ((first, other), (part, array))
+                ],
+            )
 
 
 def missing(rows: Rows, wanted: list[Wanted]) -> list[Diagnostic]:
@@ -65,7 +89,7 @@ def missing(rows: Rows, wanted: list[Wanted]) -> list[Diagnostic]:
             f"`{one.name}` is fed by the column `{column}`",
             one.span,
             "there is no such column",
-            notes=[f"{rows.place(0).split(',')[0]} has {known or 'no columns'}"],
+            notes=[f"{rows.name} has {known or 'no columns'}"],
             help=did_you_mean(column, rows.columns)
             or (f"say which column it is: `fields: {{{one.name}: {{column: ...}}}}`",),
         )
