@@ -42,14 +42,13 @@ def batch_normalization(
                 flat, gamma, beta, None, None, True, 0.0, p.epsilon
             )
             # The biased variance, which is what Keras keeps.
-            spread = (inverse.pow(-2) - p.epsilon).clamp_min(0)
+            spread = (inverse.detach().pow(-2) - p.epsilon).clamp_min(0)
         else:
             y = F.batch_norm(flat, mean, variance, gamma, beta, False, 0.0, p.epsilon)
         y = features_back(y, x, axis)
     if training:
-        keep = p.momentum
-        update("moving_mean", mean * keep + now.detach() * (1 - keep))
-        update("moving_variance", variance * keep + spread.detach() * (1 - keep))
+        update("moving_mean", mean.lerp(now.detach(), 1 - p.momentum))
+        update("moving_variance", variance.lerp(spread.detach(), 1 - p.momentum))
     return y.to(x.dtype) if x.is_floating_point() else y
 
 
