@@ -43,6 +43,9 @@ NOT_ON_TORCH = {"BatchNormalization": {"synchronized"}}
 #: on the sequence (`Layer.__call__` looks for `sequences_mask`, which their calls do not take).
 MASK_IS_AN_ARGUMENT = {"LSTM", "GRU", "SimpleRNN", "Bidirectional"}
 
+#: Our arguments that Keras takes when the layer is called.
+AT_CALL = {"MultiHeadAttention": {"return_attention_scores", "use_causal_mask"}}
+
 
 class Example(NamedTuple):
     """One entry of an example file: the inputs by port, and the layer as plain data."""
@@ -98,9 +101,12 @@ def declared(plain: dict[str, Any]) -> Layer:
 def keras_layer(plain: dict[str, Any]) -> Any:
     """Keras's layer with the same arguments."""
     cls = find("layers", plain["type"])
-    left_out = {"type", *NOT_ON_TORCH.get(cls.__name__, ())}
+    at_call = AT_CALL.get(cls.__name__, set())
+    left_out = {"type", *NOT_ON_TORCH.get(cls.__name__, ()), *at_call}
     given = {k: keras_value(cls.arguments[k], v) for k, v in plain.items() if k not in left_out}
-    return getattr(keras.layers, cls.__name__)(**given)
+    layer = getattr(keras.layers, cls.__name__)(**given)
+    layer.at_call = {k: v for k, v in plain.items() if k in at_call}
+    return layer
 
 
 def keras_value(kind: kinds.Kind[Any], value: Any) -> Any:
@@ -123,7 +129,7 @@ def keras_word(group: str, plain: dict[str, Any]) -> Any:
 def call_keras(layer: Any, ports: dict[str, Any], **more: Any) -> Any:
     first, *rest = ports.values()
     named = dict(zip(list(ports)[1:], rest, strict=True))
-    return layer(first, **named, **more)
+    return layer(first, **named, **layer.at_call, **more)
 
 
 def keras_weights(layer: Any) -> list[Any]:

@@ -55,7 +55,7 @@ class Recurrent(Layer):
         min=0,
         below=1,
     )
-    seed = Int("Seed of the dropout; null follows the run's.", default=None, min=0)
+    seed = Int("Mixed into this layer's draws; null: `train.seed` alone.", default=None)
     return_sequences = Bool("Whether to give the output of every step.", default=False)
     return_state = Bool("Whether to give the last state too.", default=False)
     go_backwards = Bool(
