@@ -62,3 +62,12 @@ def as_json(value: object) -> None:
     import json
 
     click.echo(json.dumps(value, indent=2))
+
+
+def to_file(path: str, text: str) -> None:
+    """A result into a file, or to stdout for `-`."""
+    if path == "-":
+        click.echo(text, nl=False)
+        return
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
