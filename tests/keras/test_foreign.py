@@ -120,6 +120,15 @@ def test_batch_normalization_leaves_its_statistics_to_the_step():
     assert dtypes["weight"] == (True, None)
 
 
+def test_statistics_stay_float32_where_the_layer_computes_in_half_precision():
+    layer = module("torch.nn.BatchNorm1d", {"num_features": 3})
+    weights = foreign.initial(layer, 0)
+    narrow = {k: v.bfloat16() if k in ("weight", "bias") else v for k, v in weights.items()}
+    given = call_ours(layer, narrow, {"x": [torch.randn(8, 3).bfloat16()]}, training=True)
+    assert given.outputs[0].dtype == torch.bfloat16
+    assert given.updates["running_mean"].dtype == torch.float32
+
+
 def test_a_recurrent_module_runs_with_the_weights_that_it_is_given():
     layer = module("torch.nn.LSTM", {"input_size": 3, "hidden_size": 4, "batch_first": True})
     assert shape(layer, ("time", 3)) == ("time", 4)

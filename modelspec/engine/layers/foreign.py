@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -40,6 +40,14 @@ def foreign(
     module = on_meta(p).train(training)
     state = dict(flattened(w))
     buffers = [name for name, _ in module.named_buffers()]
+    compute = float_of(xs)
+    wide = float_of([state[name] for name in buffers])
+    if compute is not None and wide is not None and compute != wide:
+        # Running statistics stay float32, and torch's modules want one dtype throughout.
+        xs, state = (
+            [as_float(x, wide) for x in xs],
+            {k: as_float(t, wide) for k, t in state.items()},
+        )
     state |= {name: state[name].detach() for name in buffers}
     if training:
         # A module writes into its buffers: into copies, which then go to `update`.
@@ -48,7 +56,17 @@ def foreign(
         given = torch.func.functional_call(module, state, tuple(xs))
     for name in buffers if training else ():
         update(name, state[name].detach())
-    return first_tensor(given)
+    y = first_tensor(given)
+    return y if compute is None else as_float(y, compute)
+
+
+def float_of(tensors: Sequence[Tensor]) -> torch.dtype | None:
+    """The dtype of the first float among them."""
+    return next((t.dtype for t in tensors if t.is_floating_point()), None)
+
+
+def as_float(x: Tensor, dtype: torch.dtype) -> Tensor:
+    return x.to(dtype) if x.is_floating_point() else x
 
 
 def flattened(w: Any, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
