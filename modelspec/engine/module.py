@@ -20,7 +20,8 @@ class Holder(nn.Module):
 class Module(nn.Module):
     """A model as PyTorch knows it. Its parameters and buffers have the names of the weights file:
     `module.state_dict()["vision_model.conv2d.kernel"]`. `pretrained=False` leaves the files that
-    the spec's `weights:` name unread, for weights that come from elsewhere."""
+    the spec's `weights:` name unread, for weights that come from elsewhere.
+    """
 
     def __init__(self, graph: Graph, seed: int = 0, *, pretrained: bool = True) -> None:
         super().__init__()
@@ -34,7 +35,7 @@ class Module(nn.Module):
             for part in above:
                 if not hasattr(holder, part):
                     holder.add_module(part, Holder())
-                holder = getattr(holder, part)  # noqa: B009
+                holder = getattr(holder, part)
             if name in learnt:
                 holder.register_parameter(last, nn.Parameter(value))
             else:

@@ -128,7 +128,11 @@ class Meter:
                 y_pred, mask = outcome.values[head.tensor], outcome.masks[head.tensor]
                 weight = None if mask is None else mask.to(torch.float32)
                 self.states[key] = counting.update(
-                    word, self.states[key], batch[head.name], y_pred.detach(), weight  # type: ignore[arg-type]
+                    word,
+                    self.states[key],
+                    batch[head.name],
+                    y_pred.detach(),
+                    weight,  # type: ignore[arg-type]
                 )
 
     def logs(self) -> dict[str, Any]:

@@ -168,10 +168,11 @@ def load(folder: str, *, device: str | None = None, trust_code: bool = False) ->
 def create(folder: str, graph: Graph, encoders: dict[str, Any]) -> None:
     """Begin a run folder: its spec with all defaults, facts, what the encoders learnt."""
     from modelspec.model.show import show
+    from modelspec.source.tree import write as yaml_of
 
     put_aside(folder)
     os.makedirs(folder, exist_ok=True)
-    write_text(os.path.join(folder, SPEC), show(graph.spec, absolute=True))
+    write_text(os.path.join(folder, SPEC), yaml_of(show(graph.spec, folder)))
     write_text(os.path.join(folder, ENCODERS), json.dumps(encoders))
     write_text(os.path.join(folder, FACTS), json.dumps(facts(graph), indent=1) + "\n")
 

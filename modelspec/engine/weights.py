@@ -21,7 +21,8 @@ LARGEST_HEADER = 100_000_000
 
 def fresh(graph: Graph, seed: int) -> dict[str, Tensor]:
     """Every weight as its initializer makes it: a function of the seed and the weight's name,
-    so that adding a layer leaves the others' weights as they were."""
+    so that adding a layer leaves the others' weights as they were.
+    """
     made: dict[str, Tensor] = {}
     for owner in graph.owners.values():
         layer: Any = owner.definition.layer
@@ -67,16 +68,10 @@ def trained(graph: Graph) -> dict[str, Tensor]:
     return found
 
 
-def _taken(
-    graph: Graph, path: str, span: Any, prefix: str, report: Report
-) -> dict[str, Tensor]:
+def _taken(graph: Graph, path: str, span: Any, prefix: str, report: Report) -> dict[str, Tensor]:
     """The weights under one definition, from a file whose names start there."""
     start = f"{prefix}." if prefix else ""
-    wanted = {
-        name: name.removeprefix(start)
-        for name in graph.weights()
-        if name.startswith(start)
-    }
+    wanted = {name: name.removeprefix(start) for name in graph.weights() if name.startswith(start)}
     try:
         held = read(path)
     except Unreadable as unreadable:

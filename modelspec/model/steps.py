@@ -193,7 +193,7 @@ class Steps:
         return (
             list(outputs),
             [(call.definition.dtype or "float32") if dtypes.is_float(d) else d for d in made],
-            [Weight(n, s, "zeros", trainable=t, dtype=d) for n, s, t, d in weights],
+            [Weight(n, s, zeros, trainable=t, dtype=d) for n, s, t, d in weights],
         )
 
     # -- weights ---------------------------------------------------------------------------
