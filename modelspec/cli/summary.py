@@ -47,10 +47,8 @@ def text(summary: Summary, room: int) -> str:
         for row in summary.rows
     ]  # fmt: skip
     heads = ("name", "type", "output", "parameters", "called on")
-    return "\n".join(
-        [f"Model: {summary.graph.name}", "", table(heads, rows, right=[3], room=room), ""]
-        + totals(summary)
-    )
+    drawn = table(heads, rows, right=[3], room=room)
+    return "\n".join([f"Model: {summary.graph.name}", "", drawn, "", *totals(summary)])
 
 
 def parameters(row: Row) -> str:
@@ -66,7 +64,7 @@ def totals(summary: Summary) -> list[str]:
     memory, operations = summary.activation_bytes, summary.operations
     return [
         f"parameters             {summary.parameters:,} "
-        f"({summary.trainable:,} trainable, {summary.frozen:,} not)",
+        f"({summary.trainable:,} trainable, {summary.frozen:,} non-trainable)",
         f"memory of weights      {bytes_of(summary.weight_bytes)}",
         f"memory of activations  {unknown if memory is None else bytes_of(memory)} a sample",
         f"operations             {unknown if operations is None else f'{operations:,}'} a sample",

@@ -72,6 +72,8 @@ def draw(graph: Graph) -> Group:
 
 
 class Artist:
+    """Draws one graph: goes through the calls as they were written."""
+
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.walk = Walk(graph)
@@ -170,11 +172,16 @@ def stands_for(one: Input) -> object:
 
 
 def kind(call: Call) -> str:
-    """What a call is of: `LSTM`, `LSTM of encoder`, `TimeDistributed(vision_model)`."""
+    """What a call is of: `LSTM`, `LSTM of encoder`, `vision_model`, `TimeDistributed(LSTM)`."""
     definition = call.definition
+    if definition.part is not None:
+        return f"part of {definition.part.name}"
+    own = definition.name == call.name
+    if definition.body is not None:
+        return definition.kind if own else definition.name
     inner = [one.name if one.body is not None else one.kind for one in wrapped(definition)]
     text = definition.kind + (f"({', '.join(inner)})" if inner else "")
-    return text if definition.name == call.name else f"{text} of {definition.name}"
+    return text if own else f"{text} of {definition.name}"
 
 
 def family(definition: Definition) -> str:

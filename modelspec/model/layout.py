@@ -10,19 +10,25 @@ from collections.abc import Sequence
 
 from modelspec.model.drawing import Arrow, Box, Group
 
-GAP_X, GAP_Y, PADDING, TITLE, LINE, CHARACTER = 28.0, 44.0, 18.0, 22.0, 16.0, 7.3
+GAP_X, GAP_Y, PADDING, TITLE, LINE, CHARACTER = 28.0, 44.0, 18.0, 22.0, 16.0, 7.7
 SWEEPS = 8
 LONGEST = 34  # characters that a box shows
 
 
 class Place:
-    """A rectangle in a layer: a member of a group, or a bend of a long arrow (`member` None)."""
+    """A rectangle in a layer: a member of a group, or a bend of a long arrow (`member` None).
 
-    __slots__ = ("above", "below", "height", "layer", "member", "width", "x", "y")
+    `top` and `bottom` are those of its layer: arrows run straight between there and the rectangle.
+    """
+
+    __slots__ = (
+        "above", "below", "bottom", "height", "layer", "member", "top", "width", "x", "y",
+    )  # fmt: skip
 
     def __init__(self, member: Box | Group | None, width: float, height: float) -> None:
         self.member, self.width, self.height = member, width, height
         self.x = self.y = 0.0  # the centre of its top
+        self.top = self.bottom = 0.0
         self.layer = 0
         self.above: list[tuple[Place, float]] = []  # neighbour, and how far apart the ends are
         self.below: list[tuple[Place, float]] = []
@@ -64,6 +70,8 @@ class Frame:
         layers = by_layer(everything)
         order(layers)
         self.width, self.height = position(layers, self.title_width())
+        if self.exits:
+            self.height -= GAP_Y / 2  # their layer holds ends of arrows alone
 
     def title_width(self) -> float:
         return 0.0 if self.group.parent is None else box_size([" · ".join(self.group.lines)])[0]
@@ -137,7 +145,7 @@ def by_layer(places: list[Place]) -> list[list[Place]]:
 
 
 def order(layers: list[list[Place]]) -> None:
-    """Sort each layer by where its neighbours stand, down and up again, so that arrows cross little."""
+    """Sort each layer by where its neighbours stand, down and up again: arrows cross little."""
     for layer in layers:
         for at, place in enumerate(layer):
             place.x = float(at)
@@ -170,14 +178,13 @@ def position(layers: list[list[Place]], least: float) -> tuple[float, float]:
     right = max((p.x + p.width / 2 for p in everything), default=0.0)
     room = max(right - left, least)
     shift = PADDING - left + (room - (right - left)) / 2
-    y = PADDING + TITLE
+    y = PADDING + (TITLE if least else 0.0)
     for layer in layers:
         tallest = max((place.height for place in layer), default=0.0)
         for place in layer:
             place.x += shift
-            place.y = y + (0.0 if place.member is None else (tallest - place.height) / 2)
-            if place.member is None:
-                place.height = tallest  # a bend runs straight through its layer
+            place.y = y + (tallest - place.height) / 2
+            place.top, place.bottom = y, y + tallest
         y += tallest + GAP_Y
     return room + 2 * PADDING, y - GAP_Y + PADDING
 

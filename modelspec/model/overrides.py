@@ -1,4 +1,4 @@
-"""`--set KEY=VALUE`: keys of a spec given from the shell, put into the tree before it is resolved."""
+"""`--set KEY=VALUE`: keys given from the shell, put into the tree before it is resolved."""
 
 from __future__ import annotations
 

@@ -123,9 +123,9 @@ def examples(family: str) -> dict[str, list[dict[str, Any]]]:
 def families(group: str) -> dict[str, list[Page]]:
     """The pages of a group by family; what no module declares is left out."""
     found: dict[str, list[Page]] = {}
-    for module, names in INDEX[group].items():
+    for module, listed in INDEX[group].items():
         family = FAMILIES.sub("", module)
-        for name in names:
+        for name in listed:
             cls = find(group, name)
             if cls is not None:
                 found.setdefault(family, []).append(Page(group, family, cls))

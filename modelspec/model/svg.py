@@ -32,7 +32,8 @@ text { font-family: ui-sans-serif, system-ui, "Segoe UI", Helvetica, Arial, sans
 font-size: 12px; text-anchor: middle; fill: #0f172a }
 .name { font-weight: 600 } .more { fill: #475569; font-size: 11px }
 .group { fill: #94a3b8; fill-opacity: .09; stroke: #94a3b8; stroke-dasharray: 4 3 }
-.title { text-anchor: start; fill: #475569; font-size: 11px }
+.title { text-anchor: start; fill: #475569; font-size: 11px; paint-order: stroke; \
+stroke: #f8fafc; stroke-width: 4px }
 .arrow { fill: none; stroke: #64748b; stroke-width: 1.3 }
 </style>
 <defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" \
@@ -52,22 +53,30 @@ def svg(root: Group) -> str:
         *groups(frame, 0, 0),
         *arrows(frame, 0, 0),
         *boxes(frame, 0, 0),
+        *titles(frame, 0, 0),
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
 
 
 def groups(frame: Frame, x: float, y: float) -> Iterator[str]:
-    """The borders and titles of groups, the outer ones first."""
+    """The borders of groups, the outer ones first."""
     for group, inner in frame.frames.items():
         left, top = corner(frame.places[group], x, y)
         yield (
             f'<rect class="group" x="{left:.1f}" y="{top:.1f}" width="{inner.width:.1f}" '
             f'height="{inner.height:.1f}" rx="10"/>'
         )
+        yield from groups(inner, left, top)
+
+
+def titles(frame: Frame, x: float, y: float) -> Iterator[str]:
+    """The titles of groups, over the arrows that pass behind them."""
+    for group, inner in frame.frames.items():
+        left, top = corner(frame.places[group], x, y)
         title = " · ".join(group.lines)
         yield f'<text class="title" x="{left + 12:.1f}" y="{top + 18:.1f}">{escaped(title)}</text>'
-        yield from groups(inner, left, top)
+        yield from titles(inner, left, top)
 
 
 def boxes(frame: Frame, x: float, y: float) -> Iterator[str]:
@@ -111,12 +120,13 @@ def leaving(frame: Frame, member: Box | Group, start: Box, x: float, y: float) -
     place = frame.places[member]
     left, top = corner(place, x, y)
     if isinstance(member, Box):
-        return [(left + place.width / 2, top + place.height)]
+        return [(left + place.width / 2, top + place.height), (x + place.x, y + place.bottom)]
     inner = frame.frames[member]
     points = leaving(inner, inner.group.member(start), start, left, top)
     for bend in inner.bends[start]:
         points += through(bend, left, top)
-    return [*points, (left + inner.exits[start].x, top + inner.height)]
+    right = left + inner.exits[start].x
+    return [*points, (right, top + inner.height), (right, y + place.bottom)]
 
 
 def entering(frame: Frame, arrow: Arrow, x: float, y: float) -> list[Point]:
@@ -124,13 +134,14 @@ def entering(frame: Frame, arrow: Arrow, x: float, y: float) -> list[Point]:
     place = frame.places[arrow.target]
     left, top = corner(place, x, y)
     if isinstance(arrow.target, Box):
-        return [(left + place.width / 2, top)]
+        return [(x + place.x, y + place.top), (x + place.x, top)]
     inside = frame.frames[arrow.target].places[arrow.end]
-    return [(left + inside.x, top), (left + inside.x, top + inside.y)]
+    right = left + inside.x
+    return [(right, y + place.top), (right, top), (right, top + inside.y)]
 
 
 def through(place: Place, x: float, y: float) -> list[Point]:
-    return [(x + place.x, y + place.y), (x + place.x, y + place.y + place.height)]
+    return [(x + place.x, y + place.top), (x + place.x, y + place.bottom)]
 
 
 def corner(place: Place, x: float, y: float) -> Point:
