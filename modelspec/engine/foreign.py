@@ -139,7 +139,7 @@ def refuse_strays(layer: Foreign, module: nn.Module) -> None:
             if isinstance(value, Tensor):
                 raise Reject(
                     "class",
-                    f"`{name}` of `{type(inner).__name__}` in `{layer.called()}` is neither a "
+                    f"`{name}` of `{type(inner).__name__}` in `{layer.title()}` is neither a "
                     "parameter nor a buffer, so it cannot be saved or moved",
                     f'`self.register_buffer("{name}", ...)` makes it one',
                 )
@@ -156,18 +156,19 @@ def initial(layer: Foreign, seed: int) -> dict[str, Tensor]:
 
 def construct(layer: Foreign) -> nn.Module:
     """The module, made with the layer's arguments; raises `Reject`."""
-    name = layer.called()
+    name = layer.title()
     cls = torch_class(name) if isinstance(layer, TorchModule) else python_class(name)
     if issubclass(cls, LazyModuleMixin):
         near = name.replace("Lazy", "")
         raise Reject("type", "it finds its sizes as it runs", f"use `{near}`")
     assert isinstance(layer, TorchModule | PythonModule)
-    positional, named = given_arguments(cls, layer.args)
+    blamed = "type" if isinstance(layer, TorchModule) else "args"
+    positional, named = given_arguments(cls, layer.args, blamed)
     try:
         with quiet():
             return cls(*positional, **named)
     except Exception as failed:
-        raise Reject("args", f"it refuses its arguments: {short(failed)}") from None
+        raise Reject(blamed, f"it refuses its arguments: {short(failed)}") from None
 
 
 def torch_class(name: str) -> type[nn.Module]:
@@ -213,8 +214,13 @@ def python_class(name: str) -> type[nn.Module]:
     )
 
 
-def given_arguments(cls: type[nn.Module], args: Any) -> tuple[list[Any], dict[str, Any]]:
-    """Positional and named arguments, held against the class's signature."""
+def given_arguments(
+    cls: type[nn.Module], args: Any, blamed: str
+) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and named arguments, held against the class's signature.
+
+    `blamed` is the argument of the layer that is at fault where one is missing.
+    """
     if not isinstance(args, list | dict):
         raise Reject("args", "`args` is a mapping by name, or a list")
     positional, named = (args, {}) if isinstance(args, list) else ([], args)
@@ -231,7 +237,7 @@ def given_arguments(cls: type[nn.Module], args: Any) -> tuple[list[Any], dict[st
     needed = [p.name for p in fixed[len(positional) :] if p.default is p.empty]
     missing = [f"`{key}`" for key in needed if key not in named]
     if missing:
-        raise Reject("args", f"it needs {', '.join(missing)}")
+        raise Reject(blamed, f"it needs {', '.join(missing)}")
     return positional, named
 
 

@@ -68,7 +68,7 @@ class Prepared:
         self.penalty = step.layer.__dict__.get("activity_regularizer")
         # A frozen layer with statistics uses them, and leaves them alone.
         self.freezes = "update" in found.asks and step.definition.frozen
-        self.seed = f"{step.definition.path}#{step.node}"
+        self.seed = f"{step.definition.path}#{step.node}#{vars(step.layer).get('seed')}"
         self.body: Runner | None = None
         self.folds = True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelspec.catalog.words import Words, find, spellings
+from modelspec.catalog.words import Words, alike, find, spellings
 from modelspec.language.dtypes import FLOATS
 from modelspec.language.kinds import Reported
 from modelspec.language.word import Reject
@@ -184,7 +184,9 @@ class Definitions:
             return
 
     def unknown_type(self, text: str, name: Scalar) -> None:
-        near = did_you_mean(text, [*spellings("layers"), *self.scope.block_names()])
+        near = did_you_mean(
+            text, [*alike(text, spellings("layers")), *self.scope.block_names()]
+        )
         self.report.error(
             "unknown-type",
             f"no layer or block is called `{text}`",
@@ -211,7 +213,8 @@ class Definitions:
         else:
             arguments = {entry.key.text: to_plain(entry.value) for entry in entries}
             layer = foreign.TorchModule.of({"class_": text, "args": arguments})
-            layer.__dict__["spans"] = {e.key.text: e.value.span for e in entries}
+            spans = {e.key.text: e.value.span for e in entries}
+            layer.__dict__["spans"] = {"type": name.span, **spans}
             try:
                 layer.check()
             except Reject as rejected:

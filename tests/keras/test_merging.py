@@ -62,7 +62,7 @@ def test_two_tensors_are_two_tensors(name):
          "along axis 1 all other axes are the same, and (5, 4, 2) and (5, 3, 1) differ on axis 2: "
          "4 and 3", ""),
         (3, [(5, 4), (5, 4)], "axis", "(5, 4) has no axis 3",
-         "with the batch as axis 0 its axes are 1 to 2, or -1 to -2 from the end"),
+         "with the batch as axis 0 the last one is 2, or -1"),
         (0, [(5, 4), (5, 4)], "axis", "axis 0 is the batch, which stays as it is",
          "axes are counted with the batch as axis 0; the last one is -1"),
         (-3, [(5, 4), (5, 4)], "axis", "axis -3 is the batch, which stays as it is", None),

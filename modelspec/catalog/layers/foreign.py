@@ -21,10 +21,6 @@ class Foreign(Layer):
     foreign: ClassVar[bool] = True
     per_batch = True
 
-    def called(self) -> str:
-        """The class, as the spec names it."""
-        raise NotImplementedError
-
     def flops(self, output: Shape, inputs: list[Shape]) -> int | None:
         return None
 
@@ -40,7 +36,7 @@ class TorchModule(Foreign):
     class_ = Text("The class, such as `torch.nn.Hardswish`.")
     args = Anything("What it is called with: a mapping by name, or a list.", default={})
 
-    def called(self) -> str:
+    def title(self) -> str:
         return self.class_
 
 
@@ -55,6 +51,6 @@ class PythonModule(Foreign):
     vars()["class"] = Text("Where the class is: `package.module:Class`.")
     args = Anything("What it is called with: a mapping by name, or a list.", default={})
 
-    def called(self) -> str:
+    def title(self) -> str:
         name: Any = vars(self)["class"]
         return str(name)

@@ -224,9 +224,6 @@ def axis_of(argument: str, axis: int, shape: Shape) -> int:
         raise Reject(
             argument,
             f"{show(shape)} has no axis {axis}",
-            f"with the batch as axis 0 its axes are 1 to {rank - 1}, or -1 to {1 - rank} from the "
-            "end"
-            if rank > 1
-            else "it has the batch alone",
+            f"with the batch as axis 0 the last one is {rank - 1}, or -1",
         )
     return axis % rank - 1
