@@ -10,6 +10,7 @@ class Training(Word):
     """How a model is trained."""
 
     group = "training"
+    label = "`train`"
     optimizer = Named("Turns gradients into updates.", "optimizers", default="rmsprop")
     batch_size = Int("Samples a step; the last step of an epoch may have fewer.", default=32, min=1)
     epochs = Int("Passes over the training data.", default=1, min=1)
@@ -42,6 +43,7 @@ class Field(Word):
     """What feeds one input or output."""
 
     group = "fields"
+    label = "a field"
     column = Text("The column or array that it comes from; its own name by default.", default=None)
     columns = ListOf("Several columns, side by side in one vector.", Text("A column."), default=None)
     encode = Named("Turns raw values into numbers; learnt from `train` alone.", "encoders", default=None)

@@ -49,6 +49,11 @@ def spellings(group: str) -> list[str]:
     return list(_table(group))
 
 
+def alike(text: str, known: list[str]) -> list[str]:
+    """The spellings of the style that a text is written in: class names, or snake case."""
+    return [name for name in known if name[:1].isupper() == text[:1].isupper()]
+
+
 def find(group: str, name: str) -> type[Word] | None:
     """The declaration of a word, by class name, snake-case form or alias."""
     home = _table(group).get(name)
@@ -100,7 +105,7 @@ class Words:
         return self.bound(cls, entries, name.span, place.span)
 
     def unknown(self, group: str, name: Scalar) -> None:
-        near = did_you_mean(str(name.value), spellings(group))
+        near = did_you_mean(str(name.value), alike(str(name.value), spellings(group)))
         self.report.error(
             "unknown-type",
             f"none of the {group} is called `{name.value}`",
@@ -130,7 +135,7 @@ class Words:
                 failed = True
                 self.report.error(
                     "wrong-value",
-                    f"`{key}` of `{cls.__name__}` is {kind.describe()}",
+                    f"`{key}` of {cls.called()} is {kind.describe()}",
                     wrong.node.span,
                     wrong.fact,
                     help=wrong.help,
@@ -183,7 +188,7 @@ class Words:
         listed = ", ".join(f"`{k}`" for k in known)
         self.report.error(
             "unknown-argument",
-            f"`{cls.__name__}` has no argument `{entry.key.text}`",
+            f"{cls.called()} has no argument `{entry.key.text}`",
             entry.key.span,
             "unknown",
             help=near or (f"it takes {listed}" if known else "it takes no arguments"),
@@ -193,7 +198,7 @@ class Words:
         kind = cls.arguments[key]
         self.report.error(
             "missing-argument",
-            f"`{cls.__name__}` needs `{key}`",
+            f"{cls.called()} needs `{key}`",
             name,
             f"`{key}` is missing",
             help=f"{key}: {kind.noun()}. {kind.doc}",

@@ -29,6 +29,7 @@ class Word:
     group: ClassVar[str] = ""
     arguments: ClassVar[dict[str, Kind[Any]]] = {}
     aliases: ClassVar[tuple[str, ...]] = ()
+    label: ClassVar[str] = ""  # what messages call it, where that is not its name
     source: ClassVar[str] = ""  # the paper that the word comes from
 
     def __init_subclass__(cls) -> None:
@@ -45,6 +46,11 @@ class Word:
         word = cls.__new__(cls)
         word.__dict__.update(values)
         return word
+
+    @classmethod
+    def called(cls) -> str:
+        """What messages call it."""
+        return cls.label or f"`{cls.__name__}`"
 
     def check(self) -> None:
         """Refuse combinations of arguments that no kind can see: raises `Reject`."""

@@ -12,7 +12,7 @@ from modelspec.model.heads import heads
 from modelspec.model.parts import Cut
 from modelspec.model.spec import Body, Call, Definition, Input, Spec
 from modelspec.model.steps import Steps
-from modelspec.source.diagnostics import Rejected, Report
+from modelspec.source.diagnostics import Label, Rejected, Report
 from modelspec.source.text import Span
 
 MOST_STEPS = 200_000
@@ -111,7 +111,11 @@ class Checker:
                 inner.values[one.stands_for.chain[0], one.stands_for.index] = [given]
             else:
                 inner.values[one.stands_for.input if isinstance(one, Cut) else one] = [given]  # type: ignore[index]
+        before = len(self.report.errors)
         self.calls(body, inner, program, name)
+        for error in self.report.errors[before:]:
+            # The fault may lie in the call as well as in the graph: show both.
+            error.also += (Label(call.span, f"inside this call of `{definition.kind}`"),)
 
     def enters(
         self, call: Call, definition: Definition, one: Input, given: Tensor, bound: dict[str, Any]

@@ -20,10 +20,16 @@ class Files:
             folders.append(os.path.dirname(os.path.abspath(first.path)))
         self.folders = [os.path.realpath(folder) for folder in folders]
         self.trees: dict[str, Node] = {}
+        self.first = os.path.realpath(first.path) if first.is_file else None
 
     def locate(self, text: str, span: Span) -> str:
         """A path as its spec's readers see it: relative to the file that names it."""
         return os.path.join(span.source.folder, os.path.expanduser(text))
+
+    def begin(self, tree: Node) -> None:
+        """Take the first spec's tree as read, so that a file that names it finds that one."""
+        if self.first is not None:
+            self.trees[self.first] = tree
 
     def read(self, text: str, span: Span, report: Report) -> Mapping | None:
         """The tree of a spec file; None, after reporting, where it cannot be had."""

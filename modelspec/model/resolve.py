@@ -39,6 +39,7 @@ def resolve(tree: Node, files: Files, trust: bool = False) -> Spec:
         )
         report.raise_if_errors()
         raise AssertionError
+    files.begin(tree)
     spec = Resolver(report, files, trust).spec(tree)
     report.raise_if_errors()
     return spec
@@ -50,7 +51,7 @@ class Resolver:
     def __init__(self, report: Report, files: Files, trust: bool) -> None:
         self.report, self.files, self.trust = report, files, trust
         self.calls = 0
-        self.open: list[tuple[str, Span, object]] = []
+        self.open: list[tuple[str, Span, object]] = []  # blocks and files being read
 
     # -- the top ---------------------------------------------------------------------------
 
@@ -59,6 +60,8 @@ class Resolver:
             if entry.key.text not in TOP:
                 self.unknown_key(entry, list(TOP))
         sections.version(tree, self.report)
+        top = tree.span
+        self.open.append((f"`{top.source.path}`", Span(top.source, 1, 1, 1, 2), tree))
         root = Definition("", "", tree.span)
         scope, read = self.top_scope(tree, root)
         body = self.body(root, read, scope)
