@@ -33,9 +33,8 @@ class Module(nn.Module):
             *above, last = name.split(".")
             holder: nn.Module = self
             for part in above:
-                if not hasattr(holder, part):
-                    holder.add_module(part, Holder())
-                holder = getattr(holder, part)
+                # Not as attributes: a layer may be called `forward` or `train`.
+                holder = holder._modules.setdefault(part, Holder()) or holder
             if name in learnt:
                 holder.register_parameter(last, nn.Parameter(value))
             else:

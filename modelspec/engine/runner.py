@@ -87,11 +87,8 @@ class Runner:
                 ready.body = Runner(step.body, owners)
                 ready.folds = ready.body.each_alone
             self.steps.append(ready)
-        #: Whether samples never meet: no statistics over the batch, no draws.
-        self.each_alone = not any(
-            ready.layer.per_batch or "random" in ready.asks or not ready.folds
-            for ready in self.steps
-        )
+        #: Whether samples never meet: no statistics over the batch, no draw that they share.
+        self.each_alone = not any(ready.layer.per_batch or not ready.folds for ready in self.steps)
 
     @staticmethod
     def of(graph: Graph) -> Runner:
