@@ -6,9 +6,12 @@ import pytest
 import torch
 from torch import nn
 
+import modelspec
 from modelspec.catalog.words import bind
 from modelspec.engine import foreign
+from modelspec.engine.module import Module
 from modelspec.language.word import Reject
+from modelspec.source.diagnostics import Rejected
 from tests.keras.driver import FOREIGN, call_ours, declared, dtype_of, examples, shape_of
 
 
@@ -211,3 +214,38 @@ def test_a_wrong_class_of_the_user_s_says_what_is_wrong():
     assert "PYTHONPATH" in refusal(missing, (3,)).help
     shapeless = bind("layers", {"type": "PythonModule", "class": "no_colon"})
     assert "package.module:Class" in refusal(shapeless, (3,)).message
+
+
+SPEC = """\
+inputs: {x: [5, 3]}
+layers:
+  scaled: {type: python, class: "tests.keras.test_foreign:Doubler", args: {width: 3}}
+  each: {type: TimeDistributed, layer: {type: torch.nn.Linear, in_features: 3, out_features: 2}}
+  again: {use: scaled, from: x}
+outputs: [each, again]
+"""
+
+
+def test_a_spec_with_foreign_layers_is_checked_built_and_run(tmp_path):
+    path = tmp_path / "spec.yaml"
+    path.write_text(SPEC, encoding="utf-8")
+    graph = modelspec.check(path, trust_code=True)
+    built = Module(graph).train()
+    given = built({"x": torch.randn(4, 5, 3)})
+    assert {name: tuple(y.shape) for name, y in given.items()} == {
+        "each": (4, 5, 2),
+        "again": (4, 5, 3),
+    }
+    assert int(built.state_dict()["scaled.calls"]) == 2
+    assert set(built.state_dict()) == {
+        "scaled.scale", "scaled.calls", "each.layer.weight", "each.layer.bias",
+    }  # fmt: skip
+
+
+def test_code_of_the_user_s_own_runs_only_where_it_is_trusted(tmp_path):
+    path = tmp_path / "spec.yaml"
+    path.write_text(SPEC.replace("tests.keras.test_foreign", "no_such_module"), encoding="utf-8")
+    with pytest.raises(Rejected) as caught:
+        modelspec.check(path)
+    assert "needs-trust" in str(caught.value)
+    assert "cannot be imported" not in str(caught.value)
