@@ -39,7 +39,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.command(
+@click.group(
     cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.version_option(__version__, prog_name="modelspec", message="%(prog)s %(version)s")
@@ -55,7 +55,9 @@ def run(arguments: list[str]) -> int:
     asked = Asked()
     try:
         signal.signal(signal.SIGTERM, _terminated)
-        code = modelspec.main(arguments, prog_name="modelspec", standalone_mode=False, obj=asked)
+        code: object = modelspec.main(
+            arguments, prog_name="modelspec", standalone_mode=False, obj=asked
+        )
         click.get_text_stream("stdout").flush()
     except BaseException as error:
         return exit_code(error, asked)

@@ -39,6 +39,7 @@ class Frame:
 
     def __init__(self, group: Group) -> None:
         self.group = group
+        self.width = self.height = 0.0
         self.frames = {m: Frame(m) for m in group.members if isinstance(m, Group)}
         self.places: dict[Box | Group, Place] = {}
         for member in group.members:
@@ -47,7 +48,6 @@ class Frame:
             self.places[member] = Place(member, width, height)
         self.exits = {box: Place(None, 2, 2) for box in group.exits}
         self.bends: dict[Arrow | Box, list[Place]] = {}
-        self.width = self.height = 0.0
         self.lay_out()
 
     def lay_out(self) -> None:

@@ -137,12 +137,14 @@ class Writer:
             for key, kind in type(word).arguments.items()
         }
 
-    def value(self, value: Any, kind: Kind[Any], span: Span | None, inside: Any) -> Any:
+    def value(
+        self, value: Any, kind: Kind[Any], span: Span | None, inside: Definition | None
+    ) -> Any:
         from modelspec.model.spec import Definition
 
         if isinstance(value, Word):
             return self.word(value)
-        if isinstance(value, Definition):
+        if isinstance(value, Definition) and inside is not None:
             if value.parent is inside:
                 return self.definition(value, inside)
             return {"use": name_of(value, inside)}

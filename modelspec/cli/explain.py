@@ -1,0 +1,23 @@
+"""`modelspec explain`: what an error means."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("explain")
+@click.argument("code", required=False)
+def command(code: str | None) -> None:
+    """Say what an error code means; without CODE, list them all."""
+    from modelspec.source.codes import CODES
+
+    if code is None:
+        room = max(map(len, CODES))
+        click.echo("\n".join(f"{name.ljust(room)}  {text}" for name, text in CODES.items()))
+    elif code in CODES:
+        click.echo(f"{code}\n\n{CODES[code]}")
+    else:
+        from modelspec.source.suggest import did_you_mean
+
+        near = "; ".join(did_you_mean(code, CODES)) or "`modelspec explain` lists them all"
+        raise click.BadParameter(f"no error has the code `{code}`; {near}", param_hint="CODE")
