@@ -71,12 +71,13 @@ class DelimitedRows:
             except UnicodeDecodeError as error:
                 fact = f"byte 0x{record[error.start]:02x} is not UTF-8"
             except csv.Error as error:
-                fact = str(error)
+                lone = "new-line character" in str(error)
+                fact = "a carriage return stands outside quotes" if lone else str(error)
             else:
                 continue
             refuse(
                 "bad-file",
-                "a file of rows is UTF-8 text with quoted cells closed",
+                "a file of rows is UTF-8 text, with line ends of one kind and quotes around cells",
                 notes=[f"{self.file.place(index)}: {fact}"],
             )
         raise AssertionError("every record is fine")

@@ -200,11 +200,11 @@ class Classes:
     def named(self, values: Array) -> Array:
         """Names of places; of the likeliest where the last axis holds a score for each class."""
         if values.dtype.kind == "f":
-            if len(self.names) == 2 and values.shape[-1:] != (2,):
-                values = (values > 0.5).astype(np.int64)  # one probability: of the second class
-                values = values[..., 0] if values.ndim > 1 else values
-            else:
+            if values.ndim > 1 and values.shape[-1] == len(self.names) > 1:
                 values = values.argmax(axis=-1)
+            else:  # one probability: of the second class
+                single = values[..., 0] if values.ndim > 1 else values
+                values = np.minimum(single > 0.5, len(self.names) - 1).astype(np.int64)
         names = np.empty(len(self.names), object)
         names[:] = self.names
         return names[values]

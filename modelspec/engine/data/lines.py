@@ -14,7 +14,7 @@ from modelspec.engine.data.rows import Indices
 
 CHUNK = 1 << 22
 LONGEST = 1 << 28  # bytes of one row
-NEWLINE, RETURN, QUOTE = 10, 13, 34
+NEWLINE, RETURN, SPACE, QUOTE = 10, 13, 32, 34
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 CLOSING = re.compile(rb'(?:[^"]|"")*+"')
 
@@ -102,6 +102,9 @@ class Scan:
         starts = np.concatenate([[0], ends[:-1] + 1])
         lengths = ends - starts
         blank = (lengths == 0) | ((lengths == 1) & (codes[starts] == RETURN))
+        if self.opening is None:  # spaces are nothing, where they are no cell
+            for line in np.flatnonzero(~blank & (codes[starts] <= SPACE)).tolist():
+                blank[line] = not data[starts[line] : ends[line]].strip()
         if self.opening is None or not (self.inside or b'"' in data):
             starting: Indices = starts[~blank]
         else:

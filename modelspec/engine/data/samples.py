@@ -16,6 +16,10 @@ from modelspec.engine.data.rows import Indices, Rows
 KEPT = 1 << 28
 #: What is read at a time while they are filled: bytes as tensors, and rows, as texts are larger.
 PIECE, ROWS = 1 << 24, 8192
+#: Samples looked at first: they say how large one is, and most faults show in them at once.
+PROBE = 64
+#: torch selects rows of no other unsigned integers than uint8.
+SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32}
 
 
 class Samples(Protocol):
@@ -42,8 +46,15 @@ class Loaded:
         return len(next(iter(self.tensors.values())))
 
     def batch(self, indices: Indices) -> dict[str, Tensor]:
-        chosen = torch.from_numpy(indices)
-        return {name: tensor.index_select(0, chosen) for name, tensor in self.tensors.items()}
+        rows = torch.from_numpy(indices)
+        return {name: chosen(tensor, rows) for name, tensor in self.tensors.items()}
+
+
+def chosen(tensor: Tensor, rows: Tensor) -> Tensor:
+    signed = SIGNED.get(tensor.dtype)
+    if signed is None:
+        return tensor.index_select(0, rows)
+    return tensor.view(signed).index_select(0, rows).view(tensor.dtype)
 
 
 class Streamed:
@@ -64,8 +75,8 @@ class Streamed:
 
 def samples_of(feeds: list[Feed], rows: Rows, start: int, stop: int) -> Samples:
     """The samples `start` to `stop` (exclusive), in memory where they fit."""
-    first = read(feeds, rows, np.arange(start, start + 1))
-    size = sum(tensor.nbytes for tensor in first.values())
+    first = read(feeds, rows, np.arange(start, min(start + PROBE, stop)))
+    size = sum(tensor[:1].nbytes for tensor in first.values())
     limit = physical_memory() // 4 if rows.resident else KEPT
     if size * (stop - start) > limit:
         return Streamed(feeds, rows, start, stop, size)
