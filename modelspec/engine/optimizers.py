@@ -24,34 +24,34 @@ def begin(word: Optimizer, weights: list[Tensor]) -> State:
     RMSprop's `velocity` holds `(v + epsilon) / (1 - rho)` and Adagrad's `accumulator` holds
     `a + epsilon`, of Keras's `v` and `a`: so one kernel does both.
     """
-    state = {slot: [torch.zeros_like(w) for w in weights] for slot in word.slots()}
+    first = dict.fromkeys(word.slots(), 0.0)
     if isinstance(word, words.RMSprop):
-        torch._foreach_add_(state["velocity"], word.epsilon / (1 - word.rho))
+        first["velocity"] = word.epsilon / (1 - word.rho)
     if isinstance(word, words.Adagrad):
-        torch._foreach_add_(state["accumulator"], word.initial_accumulator_value + word.epsilon)
-    return state
+        first["accumulator"] = word.initial_accumulator_value + word.epsilon
+    return {
+        slot: [torch.full_like(w, value, requires_grad=False) for w in weights]
+        for slot, value in first.items()
+    }
 
 
 @torch.no_grad()
 def update(
     word: Optimizer,
     weights: list[Tensor],
-    grads: list[Tensor | None],
+    grads: list[Tensor],
     state: State,
     rate: float,
     step: int,
 ) -> None:
     """One step, in place, on weights and state; `step` counts from 1.
 
-    Gradients are clipped already (`clip`). A weight whose gradient is None is left alone.
+    Gradients are clipped already (`clip`). Weights that have none are left out by the caller, with
+    their state, and so stay as they are.
     """
-    if not all(g is not None for g in grads):
-        kept = [i for i, g in enumerate(grads) if g is not None]
-        weights, grads = [weights[i] for i in kept], [grads[i] for i in kept]
-        state = {slot: [tensors[i] for i in kept] for slot, tensors in state.items()}
     if weights:
-        laid_out = [like(w, g) for w, g in zip(weights, grads, strict=True) if g is not None]
-        UPDATES[type(word)](word, weights, laid_out, state, rate, step)
+        grads = [like(w, g) for w, g in zip(weights, grads, strict=True)]
+        UPDATES[type(word)](word, weights, grads, state, rate, step)
 
 
 def like(w: Tensor, g: Tensor) -> Tensor:
@@ -62,19 +62,18 @@ def like(w: Tensor, g: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def clip(word: Optimizer, grads: list[Tensor | None]) -> list[Tensor | None]:
+def clip(word: Optimizer, grads: list[Tensor]) -> list[Tensor]:
     """The gradients, made smaller where the optimizer says so (Keras's three ways)."""
-    each, value, whole = (
-        word.__dict__[name] for name in ("clipnorm", "clipvalue", "global_clipnorm")
-    )
-    if value is not None:
-        return [None if g is None else g.clamp(-value, value) for g in grads]
-    if each is not None:
-        return [None if g is None else g * shrink(torch.linalg.vector_norm(g), each) for g in grads]
-    if whole is not None:
-        norms = torch._foreach_norm([g for g in grads if g is not None])
-        factor = shrink(torch.linalg.vector_norm(torch.stack(norms)), whole)
-        return [None if g is None else g * factor for g in grads]
+    limits: Any = word  # which may be None
+    if limits.clipvalue is not None:
+        return [g.clamp(-limits.clipvalue, limits.clipvalue) for g in grads]
+    if limits.clipnorm is not None:
+        norms = torch._foreach_norm(grads)
+        return [g * shrink(n, limits.clipnorm) for g, n in zip(grads, norms, strict=True)]
+    if limits.global_clipnorm is not None and grads:
+        whole = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
+        factor = shrink(whole, limits.global_clipnorm)
+        return [g * factor for g in grads]
     return grads
 
 
