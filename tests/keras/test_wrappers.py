@@ -8,9 +8,12 @@ import keras
 import pytest
 import torch
 
+from modelspec.compiler import compile
 from modelspec.engine.layers.wrappers import time_distributed
+from modelspec.engine.module import Module
 from modelspec.language.word import Reject
 from modelspec.source.diagnostics import Rejected
+from modelspec.source.text import Source
 from tests.keras.driver import call_ours, declared, drawn_weight, keras_layer, weights_of
 
 BATCH, TIME, FEATURES, UNITS = 3, 5, 4, 2
@@ -167,3 +170,53 @@ def test_a_distributed_layer_passes_on_its_own_shape_names_and_dtypes():
     assert keras.layers.TimeDistributed(keras.layers.Flatten()).compute_output_shape(
         (None, 3, 2, 2)
     ) == (None, 3, 4)
+
+
+GRAPH = """
+inputs: {video: [4, 3], deep: [2, 3, 3]}
+layers:
+  frames:
+    type: TimeDistributed
+    from: video
+    layer:
+      inputs: {frame: [3]}
+      layers:
+        - {type: Dense, units: 2}
+        - {type: BatchNormalization, momentum: 0.5}
+  both: {type: Bidirectional, layer: {type: LSTM, units: 2, dropout: 0.5}}
+  folded: {type: TimeDistributed, layer: {type: LSTM, units: 2, dropout: 0.5}, from: deep}
+outputs: [frames, both, folded]
+"""
+
+
+def test_a_distributed_graph_trains_as_in_keras():
+    module = Module(compile(Source("spec.yaml", GRAPH)))
+    frame = keras.Input((3,))
+    dense, norm = keras.layers.Dense(2), keras.layers.BatchNormalization(momentum=0.5)
+    theirs = keras.layers.TimeDistributed(keras.Model(frame, norm(dense(frame))))
+    x = sequence(BATCH, 4, 3)
+    theirs.build(x.shape)
+    held = module.state_dict()
+    for name, variable in [
+        ("dense.kernel", dense.kernel), ("dense.bias", dense.bias),
+        ("batch_normalization.gamma", norm.gamma), ("batch_normalization.beta", norm.beta),
+    ]:  # fmt: skip
+        variable.assign(held[f"frames.layer.{name}"])
+    module.train()
+    ours = module({"video": x, "deep": sequence(BATCH, 2, 3, 3)})["frames"]
+    torch.testing.assert_close(ours, theirs(x, training=True), rtol=1e-5, atol=1e-5)
+    for name in ("moving_mean", "moving_variance"):
+        moved = module.state_dict()[f"frames.layer.batch_normalization.{name}"]
+        torch.testing.assert_close(moved, getattr(norm, name).value, rtol=1e-5, atol=1e-5)
+
+
+def test_time_is_folded_around_all_but_layers_in_which_samples_meet():
+    module = Module(compile(Source("spec.yaml", GRAPH)))
+    folds = {step.path: step.folds for step in module.runner.steps}
+    assert folds == {"frames": False, "both": True, "folded": True}
+
+
+def test_weights_of_both_directions_stand_under_their_names():
+    held = Module(compile(Source("spec.yaml", GRAPH))).state_dict()
+    assert held["both.forward.kernel"].shape == (2, 8)
+    assert held["both.backward.recurrent_kernel"].shape == (2, 8)
