@@ -1,1 +1,1 @@
-"""Floor 2: every word of the language, declared. No torch here; `index` says which module holds a word."""
+"""Floor 2: every word of the language, declared; `index` says which module holds one."""

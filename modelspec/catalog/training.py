@@ -45,9 +45,15 @@ class Field(Word):
     group = "fields"
     label = "a field"
     column = Text("The column or array that it comes from; its own name by default.", default=None)
-    columns = ListOf("Several columns, side by side in one vector.", Text("A column."), default=None)
-    encode = Named("Turns raw values into numbers; learnt from `train` alone.", "encoders", default=None)
+    columns = ListOf(
+        "Several columns, side by side in one vector.", Text("A column."), default=None
+    )
+    encode = Named(
+        "Turns raw values into numbers; learnt from `train` alone.", "encoders", default=None
+    )
 
     def check(self) -> None:
-        if self.column is not None and self.columns is not None:
+        column: str | None = self.column
+        columns: list[str] | None = self.columns
+        if column is not None and columns is not None:
             raise Reject("columns", "a field has `column` or `columns`, not both")

@@ -118,40 +118,18 @@ class Words:
         self, cls: type[Word], entries: list[Entry] | tuple[()], name: Span, place: Span
     ) -> Word:
         """The word with its arguments read and checked; raises Reported after saying why not."""
-        values: dict[str, Any] = {}
-        failed = False
         spans: dict[str, Span] = {}
-        for entry in entries:
-            key = entry.key.text
-            kind = cls.arguments.get(key)
-            if kind is None:
-                failed = True
-                self.unknown_argument(cls, entry)
-                continue
-            spans[key] = entry.value.span
-            try:
-                values[key] = kind.read(entry.value, self, cls)
-            except Mismatch as wrong:
-                failed = True
-                self.report.error(
-                    "wrong-value",
-                    f"`{key}` of {cls.called()} is {kind.describe()}",
-                    wrong.node.span,
-                    wrong.fact,
-                    help=wrong.help,
-                )
-            except Reported:
-                failed = True
+        values = self.given(cls, entries, spans)
+        failed = len(values) < len(spans) or any(e.key.text not in spans for e in entries)
         for key, kind in cls.arguments.items():
             if key in spans:
                 continue
-            if kind.default is REQUIRED:
-                # A misspelt argument is one fault, not two.
-                if not failed:
-                    self.missing_argument(cls, key, name)
-                failed = True
-            else:
+            if kind.default is not REQUIRED:
                 values[key] = self.default(cls, key)
+            elif not failed:
+                # A misspelt argument is one fault, not two.
+                self.missing_argument(cls, key, name)
+                failed = True
         if failed:
             raise Reported
         word = cls.of(values)
@@ -162,6 +140,32 @@ class Words:
             self.rejected(rejected, spans, name)
             raise Reported from None
         return word
+
+    def given(
+        self, cls: type[Word], entries: list[Entry] | tuple[()], spans: dict[str, Span]
+    ) -> dict[str, Any]:
+        """The arguments that are written and right; `spans` gets the places of all known ones."""
+        values: dict[str, Any] = {}
+        for entry in entries:
+            key = entry.key.text
+            kind = cls.arguments.get(key)
+            if kind is None:
+                self.unknown_argument(cls, entry)
+                continue
+            spans[key] = entry.value.span
+            try:
+                values[key] = kind.read(entry.value, self, cls)
+            except Mismatch as wrong:
+                self.report.error(
+                    "wrong-value",
+                    f"`{key}` of {cls.called()} is {kind.describe()}",
+                    wrong.node.span,
+                    wrong.fact,
+                    help=wrong.help,
+                )
+            except Reported:
+                pass
+        return values
 
     def default(self, cls: type[Word], key: str) -> Any:
         """The value of an argument that was left out, read as if it had been written."""

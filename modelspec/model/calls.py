@@ -130,12 +130,10 @@ class Binder:
         """A mapping by the callee's own input names."""
         known = {port.name: port for port in ports}
         given: dict[str, Ref | list[Ref]] = {}
-        wrong = False
+        before = len(self.report.errors)
         for entry in written.entries:
-            key = entry.key.text
-            port = known.get(key)
-            if port is None:
-                wrong = True
+            key, value = entry.key.text, entry.value
+            if key not in known:
                 self.report.error(
                     "wrong-inputs",
                     f"`{call.definition.kind}` has no input `{key}`",
@@ -145,20 +143,26 @@ class Binder:
                     help=did_you_mean(key, list(known))
                     or "its inputs: " + ", ".join(f"`{name}`" for name in known),
                 )
-            elif isinstance(entry.value, Sequence) or port.many:
-                value = entry.value
+            elif known[key].many:
                 items = value.items if isinstance(value, Sequence) else [value]
                 given[key] = [self.ref(item) for item in items]
-                if not port.many:
-                    wrong = True
-                    self.report.error(
-                        "wrong-inputs", f"`{key}` takes one tensor", value.span, "this is a list"
-                    )
+            elif isinstance(value, Sequence):
+                self.report.error(
+                    "wrong-inputs", f"`{key}` takes one tensor", value.span, "this is a list"
+                )
             else:
-                given[key] = self.ref(entry.value)
+                given[key] = self.ref(value)
+        if len(self.report.errors) == before:
+            self.complete(call, ports, given, written)
+        broken = len(self.report.errors) > before
+        call.arguments = [Ref("", written.span)] if broken else [given.get(p.name) for p in ports]
+
+    def complete(
+        self, call: Call, ports: list[Port], given: dict[str, Ref | list[Ref]], written: Mapping
+    ) -> None:
+        """Report the inputs that a mapping leaves out."""
         missing = [p.name for p in ports if p.name not in given and not p.optional]
-        if missing and not wrong:
-            wrong = True
+        if missing:
             listed = ", ".join(f"`{name}`" for name in missing)
             self.report.error(
                 "wrong-inputs",
@@ -167,4 +171,3 @@ class Binder:
                 f"{listed} missing",
                 also=self.where(call),
             )
-        call.arguments = [Ref("", written.span)] if wrong else [given.get(p.name) for p in ports]

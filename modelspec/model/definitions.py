@@ -9,6 +9,7 @@ from modelspec.language.dtypes import FLOATS
 from modelspec.language.kinds import Reported
 from modelspec.language.word import Reject
 from modelspec.model.parts import cut
+from modelspec.model.reading import unknown_key
 from modelspec.model.scope import Block, Scope
 from modelspec.model.spec import Definition
 from modelspec.source.suggest import did_you_mean
@@ -112,7 +113,7 @@ class Definitions:
     def only(self, written: Mapping, known: tuple[str, ...]) -> None:
         for entry in written.entries:
             if entry.key.text not in known:
-                self.resolver.unknown_key(entry, list(known))
+                unknown_key(entry, known, self.report)
 
     def use(self, written: Mapping, kind: Entry) -> Definition | None:
         for entry in written.entries:
@@ -184,9 +185,7 @@ class Definitions:
             return
 
     def unknown_type(self, text: str, name: Scalar) -> None:
-        near = did_you_mean(
-            text, [*alike(text, spellings("layers")), *self.scope.block_names()]
-        )
+        near = did_you_mean(text, [*alike(text, spellings("layers")), *self.scope.block_names()])
         self.report.error(
             "unknown-type",
             f"no layer or block is called `{text}`",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from modelspec.language.dtypes import DTYPES
 from modelspec.language.kinds import Dims, Mismatch
+from modelspec.model.reading import unknown_key
 from modelspec.model.scope import Scope
 from modelspec.model.spec import Body, Input
 from modelspec.source.suggest import did_you_mean
@@ -36,7 +37,7 @@ class Inputs:
         if isinstance(value, Mapping):
             for entry in value.entries:
                 if entry.key.text not in ("shape", "dtype"):
-                    self.resolver.unknown_key(entry, ["shape", "dtype"])
+                    unknown_key(entry, ("shape", "dtype"), self.report)
             shape = value.get("shape")
             dtype = value.get("dtype")
             if isinstance(dtype, Scalar) and dtype.value in DTYPES:

@@ -10,56 +10,59 @@ from modelspec.source.tree import Mapping, Node, Scalar, Sequence
 
 def cut(definition: Definition, written: Mapping, name: Scalar, scope: Scope) -> None:
     """Make `definition` the part of the graph called `name` between `inputs` and `outputs`."""
-    report = scope.report
     whole = scope.definition(str(name.value), name.span)
-    if whole is None:
+    if whole is None or not _is_graph(whole, written, name, scope):
         return
-    if whole.body is None:
-        if whole.layer is not None:
-            report.error(
-                "wrong-value",
-                "`part_of` names a shared graph",
-                name.span,
-                f"this is a {whole.kind} layer",
-                also=[(whole.span, "defined here")],
-            )
-        return
-    for key in ("inputs", "outputs"):
-        if written.get(key) is None:
-            report.error(
-                "missing-key",
-                "a part has `inputs` and `outputs`: the tensors that it lies between",
-                written.span,
-                f"no `{key}`",
-            )
-            return
+    assert whole.body is not None
     inside = whole.body.scope
     starts = [inside.tensor(text, span) for text, span in _names(written.get("inputs"), scope)]
     ends = [inside.tensor(text, span) for text, span in _names(written.get("outputs"), scope)]
     if not starts or not ends or any(ref.broken for ref in (*starts, *ends)):
         return
-    body = Body(inside)
-    cuts: set[object] = set()
-    for ref in starts:
-        if len(ref.chain) > 1:
-            report.error(
-                "wrong-value",
-                "a part starts at tensors of the graph itself",
-                ref.span,
-                f"`{ref.text}` lies inside `{ref.chain[0].name}`",
-            )
-            return
-        cuts.add(ref.input or (ref.chain[0], ref.index))
-        body.inputs.append(_entry_point(ref))
-    kept = _between(whole.body, ends, cuts, starts, written.span, scope)
+    deep = next((ref for ref in starts if len(ref.chain) > 1), None)
+    if deep is not None:
+        scope.report.error(
+            "wrong-value",
+            "a part starts at tensors of the graph itself",
+            deep.span,
+            f"`{deep.text}` lies inside `{deep.chain[0].name}`",
+        )
+        return
+    kept = _between(whole.body, starts, ends, written.span, scope)
     if kept is None:
         return
+    body = Body(inside)
+    body.inputs = [Cut(ref) for ref in starts]
     body.calls = kept
     body.outputs = {ref.text: ref for ref in ends}
     definition.body, definition.part = body, whole
     if not definition.trainable:
         for call in kept:
             call.definition.trainable = False
+
+
+def _is_graph(whole: Definition, written: Mapping, name: Scalar, scope: Scope) -> bool:
+    """Whether there is a graph to cut, and both ends are named; reports what is wrong."""
+    if whole.body is None:
+        if whole.layer is not None:
+            scope.report.error(
+                "wrong-value",
+                "`part_of` names a shared graph",
+                name.span,
+                f"this is a {whole.kind} layer",
+                also=[(whole.span, "defined here")],
+            )
+        return False
+    for key in ("inputs", "outputs"):
+        if written.get(key) is None:
+            scope.report.error(
+                "missing-key",
+                "a part has `inputs` and `outputs`: the tensors that it lies between",
+                written.span,
+                f"no `{key}`",
+            )
+            return False
+    return True
 
 
 def _names(node: Node | None, scope: Scope) -> list[tuple[str, Span]]:
@@ -87,20 +90,22 @@ class Cut(Input):
         self.stands_for = ref
 
 
-def _entry_point(ref: Ref) -> Cut:
-    return Cut(ref)
+def _origin(ref: Ref) -> object:
+    """What tells two tensors of one graph apart."""
+    return ref.input or (ref.chain[0], ref.index)
 
 
 def _between(
-    whole: Body, ends: list[Ref], cuts: set[object], starts: list[Ref], span: Span, scope: Scope
+    whole: Body, starts: list[Ref], ends: list[Ref], span: Span, scope: Scope
 ) -> list[Call] | None:
-    """The calls that lead from the cuts to the ends; an input reached past them is an error."""
+    """The calls that lead from starts to ends; an input reached past the starts is an error."""
+    cuts = {_origin(ref) for ref in starts}
     needed: set[Call] = set()
     waiting = list(ends)
     reached: set[object] = set()
     while waiting:
         ref = waiting.pop()
-        source: object = ref.input or (ref.chain[0], ref.index)
+        source = _origin(ref)
         if source in cuts:
             reached.add(source)
             continue
@@ -120,7 +125,7 @@ def _between(
             needed.add(call)
             waiting += call.refs()
     for start in starts:
-        if (start.input or (start.chain[0], start.index)) not in reached:
+        if _origin(start) not in reached:
             scope.report.error(
                 "unused-input",
                 "an input of a part leads to its outputs",

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from modelspec.model import sections
+from modelspec.model import learning, sections
 from modelspec.model.definitions import CALL_KEYS, OWN_KEYS, Definitions, LayerWords
 from modelspec.model.entries import Entries
 from modelspec.model.files import Files
 from modelspec.model.inputs import Inputs
 from modelspec.model.params import Params
+from modelspec.model.reading import unknown_key
 from modelspec.model.scope import Block, Scope
 from modelspec.model.spec import Body, Definition, Spec
 from modelspec.source.diagnostics import Rejected, Report
-from modelspec.source.suggest import did_you_mean
 from modelspec.source.text import Span
 from modelspec.source.tree import Entry, Mapping, Node, Scalar, Sequence
 
@@ -58,7 +58,7 @@ class Resolver:
     def spec(self, tree: Mapping) -> Spec:
         for entry in tree.entries:
             if entry.key.text not in TOP:
-                self.unknown_key(entry, list(TOP))
+                unknown_key(entry, TOP, self.report)
         sections.version(tree, self.report)
         top = tree.span
         self.open.append((f"`{top.source.path}`", Span(top.source, 1, 1, 1, 2), tree))
@@ -68,8 +68,8 @@ class Resolver:
         spec = Spec(sections.name(tree, self.report), root, body)
         words = LayerWords(self, scope, root)
         sections.targets(spec, read, words)
-        sections.data(spec, read, words)
-        sections.training(spec, read, words)
+        learning.data(spec, read, words)
+        learning.training(spec, read, words)
         return spec
 
     def top_scope(self, tree: Mapping, owner: Definition) -> tuple[Scope, Mapping]:
@@ -102,7 +102,7 @@ class Resolver:
         known = (*GRAPH, "params") if definition.block else (*GRAPH, *CALL_KEYS, *OWN_KEYS)
         for entry in node.entries:
             if entry.key.text not in known:
-                self.unknown_key(entry, list(known))
+                unknown_key(entry, known, self.report)
         scope = Scope(self.report, params, outer)
         scope.owner = definition
         definition.body = self.body(definition, node, scope)
@@ -242,13 +242,3 @@ class Resolver:
             )
         self.report.error("wrong-value", "`allow` is a list of codes", node.span, "not codes")
         return ()
-
-    def unknown_key(self, entry: Entry, known: list[str]) -> None:
-        self.report.error(
-            "unknown-key",
-            f"there is no key `{entry.key.text}` here",
-            entry.key.span,
-            "unknown",
-            help=did_you_mean(entry.key.text, known)
-            or "the keys here: " + ", ".join(f"`{key}`" for key in known),
-        )

@@ -5,23 +5,20 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from modelspec.catalog.training import Field, Training
 from modelspec.catalog.words import Words
-from modelspec.language.kinds import Float, Mismatch, Reported
-from modelspec.language.word import Reject, Word
+from modelspec.language.kinds import Float
+from modelspec.model.reading import is_null, read_number, read_word, unknown_key
 from modelspec.model.scope import Scope
-from modelspec.model.spec import Body, Data, Ref, Spec, Target
+from modelspec.model.spec import Body, Ref, Spec, Target
 from modelspec.source.diagnostics import Report
-from modelspec.source.suggest import did_you_mean
-from modelspec.source.tree import Entry, Mapping, Node, Scalar, Sequence
+from modelspec.source.tree import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
-    from modelspec.model.definitions import LayerWords
+    pass
 
 OUTPUT_KEYS = ("from", "loss", "loss_weight", "metrics", "class_weight", "allow")
 WEIGHT = Float("What the loss is multiplied by.", min=0)
 CLASS_WEIGHT = Float("What a sample of the class counts.", min=0)
-SHARE = Float("A share of `train`.", above=0, below=1)
 
 
 def version(tree: Mapping, report: Report) -> None:
@@ -109,16 +106,16 @@ def _target(target: Target, node: Mapping, words: Words) -> None:
     for entry in node.entries:
         target.spans[entry.key.text] = entry.value.span
         if entry.key.text not in OUTPUT_KEYS:
-            _unknown(entry, OUTPUT_KEYS, words.report)
+            unknown_key(entry, OUTPUT_KEYS, words.report)
     loss, metrics = node.get("loss"), node.get("metrics")
     if isinstance(loss, Sequence):
         for item in loss.items:
             _loss(target, item, words)
-    elif loss is not None and not _is_null(loss):
+    elif loss is not None and not is_null(loss):
         _loss(target, loss, words)
     weight = node.get("loss_weight")
     if weight is not None:
-        value = _read(WEIGHT, weight, "loss_weight", words)
+        value = read_number(WEIGHT, weight, "loss_weight", words)
         if value is not None:
             target.loss_weights = [one * value for one in target.loss_weights]
         if not target.losses and loss is None:
@@ -127,12 +124,12 @@ def _target(target: Target, node: Mapping, words: Words) -> None:
             )
     listed = metrics.items if isinstance(metrics, Sequence) else [metrics] if metrics else []
     for item in listed:
-        if _is_null(item):
+        if is_null(item):
             continue
         if isinstance(item, Scalar) and item.value in ("accuracy", "acc"):
             target.metrics.append("accuracy")
         else:
-            found = word(words, "metrics", item)
+            found = read_word(words, "metrics", item)
             if found is not None:
                 target.metrics.append(found)
     weights = node.get("class_weight")
@@ -145,9 +142,9 @@ def _loss(target: Target, node: Node, words: Words) -> None:
     weight = 1.0
     if isinstance(node, Mapping) and node.get("loss_weight") is not None:
         inner: Any = node.get("loss_weight")
-        weight = _read(WEIGHT, inner, "loss_weight", words) or 0.0
+        weight = read_number(WEIGHT, inner, "loss_weight", words) or 0.0
         node = Mapping([e for e in node.entries if e.key.text != "loss_weight"], node.span)
-    found = word(words, "losses", node)
+    found = read_word(words, "losses", node)
     if found is not None:
         target.losses.append(found)
         target.loss_weights.append(weight)
@@ -171,162 +168,7 @@ def _class_weights(node: Node, words: Words) -> dict[int, float] | None:
                 "wrong-value", "a class is a number from 0", entry.key.span, "not a class"
             )
             continue
-        value = _read(CLASS_WEIGHT, entry.value, "class_weight", words)
+        value = read_number(CLASS_WEIGHT, entry.value, "class_weight", words)
         if value is not None:
             found[number] = value
     return found
-
-
-# -- data ----------------------------------------------------------------------------------
-
-
-def data(spec: Spec, tree: Mapping, words: LayerWords) -> None:
-    node = tree.get("data")
-    if node is None:
-        return
-    made = spec.data = Data(node.span)
-    if not isinstance(node, Mapping):
-        # A path, or a source, alone: it is what is trained on.
-        made.train = source(words, node)
-        return
-    if node.get("type") is not None:
-        made.train = source(words, node)
-        return
-    for entry in node.entries:
-        key, value = entry.key.text, entry.value
-        if key == "train":
-            made.train = source(words, value)
-        elif key == "test":
-            made.test = source(words, value)
-        elif key == "validation":
-            made.validation_span = value.span
-            if isinstance(value, Scalar) and isinstance(value.value, int | float):
-                made.validation = _read(SHARE, value, "validation", words)
-            else:
-                made.validation = source(words, value)
-        elif key == "fields":
-            _fields(made, value, words)
-        else:
-            _unknown(entry, ("train", "validation", "test", "fields"), words.report)
-
-
-def source(words: Words, node: Node) -> Any:
-    """A source: a path, a list of paths, or `{type: ..., path: ...}`."""
-    if isinstance(node, Mapping):
-        return word(words, "sources", node)
-    from modelspec.catalog.sources import format_of
-
-    items = node.items if isinstance(node, Sequence) else [node]
-    paths = [i.value for i in items if isinstance(i, Scalar) and isinstance(i.value, str)]
-    if len(paths) != len(items) or not items:
-        words.report.error("wrong-value", "a source is a path", node.span, "not a path")
-        return None
-    from modelspec.catalog.words import find
-
-    # A bare name of a source means its defaults, as everywhere: `train: Digits`.
-    if isinstance(node, Scalar) and find("sources", paths[0]) is not None:
-        return word(words, "sources", node)
-    try:
-        kind = format_of(paths)
-    except Reject as rejected:
-        words.report.error(
-            "unknown-type", rejected.message, node.span, "unknown format", help=rejected.help
-        )
-        return None
-    key = Scalar("type", "type", False, node.span)
-    entries = [
-        Entry(key, Scalar(kind, kind, False, node.span)),
-        Entry(Scalar("path", "path", False, node.span), node),
-    ]
-    return word(words, "sources", Mapping(entries, node.span))
-
-
-def _fields(made: Data, node: Node, words: Words) -> None:
-    if not isinstance(node, Mapping):
-        words.report.error(
-            "wrong-value",
-            "`fields` is a mapping by input or output",
-            node.span,
-            "not a mapping",
-            help="fields: {score: {column: points}}",
-        )
-        return
-    for entry in node.entries:
-        value = entry.value
-        if isinstance(value, Scalar) and isinstance(value.value, str):
-            key = Scalar("column", "column", False, value.span)
-            value = Mapping([Entry(key, value)], value.span)
-        if not isinstance(value, Mapping):
-            words.report.error(
-                "wrong-value", "a field is a mapping", value.span, "not a mapping",
-                help=f"{entry.key.text}: {{column: name}}",
-            )  # fmt: skip
-            continue
-        try:
-            field: Any = words.bound(Field, value.entries, entry.key.span, value.span)
-        except Reported:
-            continue
-        field.__dict__["name"] = entry.key.text
-        field.__dict__["span"] = entry.key.span
-        made.fields[entry.key.text] = field
-
-
-# -- training ------------------------------------------------------------------------------
-
-
-def training(spec: Spec, tree: Mapping, words: Words) -> None:
-    node = tree.get("train")
-    entries: list[Entry] = []
-    if isinstance(node, Mapping):
-        entries = node.entries
-    elif node is not None and not _is_null(node):
-        words.report.error("wrong-value", "`train` is a mapping", node.span, "not a mapping")
-        return
-    span = tree.span if node is None else node.span
-    spec.training_span = None if node is None else span
-    try:
-        spec.training = words.bound(Training, entries, span, span)
-    except Reported:
-        spec.training = None
-
-
-# -- helpers of this file ------------------------------------------------------------------
-
-
-def word(words: Words, group: str, node: Node) -> Any:
-    """The word at `node`, or None after reporting."""
-    try:
-        return words.word(group, node)
-    except Mismatch as wrong:
-        words.report.error(
-            "wrong-value",
-            f"one of the {group} is a name, or {{type: Name, argument: value}}",
-            wrong.node.span,
-            wrong.fact,
-        )
-    except Reported:
-        pass
-    return None
-
-
-def _read(kind: Float, node: Node, key: str, words: Words) -> float | None:
-    try:
-        return kind.value(node, words, None)
-    except Mismatch as wrong:
-        words.report.error("wrong-value", f"`{key}` is {kind.noun()}", wrong.node.span, wrong.fact)
-        return None
-
-
-def _is_null(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.value is None
-
-
-def _unknown(entry: Entry, known: tuple[str, ...], report: Report) -> None:
-    report.error(
-        "unknown-key",
-        f"there is no key `{entry.key.text}` here",
-        entry.key.span,
-        "unknown",
-        help=did_you_mean(entry.key.text, known)
-        or "the keys here: " + ", ".join(f"`{key}`" for key in known),
-    )

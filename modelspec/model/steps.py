@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modelspec.catalog.words import bind
 from modelspec.language import dtypes, shapes
@@ -15,6 +15,15 @@ from modelspec.model.spec import Call, Definition
 
 if TYPE_CHECKING:
     from modelspec.model.check import Checker
+    from modelspec.source.text import Span
+
+
+class Made(NamedTuple):
+    """What a layer gives for certain inputs."""
+
+    shapes: list[Shape]
+    dtypes: list[str]
+    weights: list[Weight]
 
 
 class Steps:
@@ -45,44 +54,43 @@ class Steps:
         ):
             return []
         step = Step(name, call, definition, definition.dtype or "float32")
+        made = self.made(step, call, arguments)
+        if made is None or not self.own(definition, made.weights, call, arguments):
+            return []
+        return self.put(step, arguments, made, program)
+
+    def made(self, step: Step, call: Call, arguments: list[Any]) -> Made | None:
+        """What the layer gives for these inputs; None after reporting why it cannot."""
+        layer = step.layer
         inputs = [each(given, lambda t: t.shape) for given in arguments]
         kinds = [each(given, lambda t: t.dtype) for given in arguments]
         try:
+            if getattr(layer, "foreign", False):
+                return self.foreign(layer, inputs, kinds, step.compute)
             outputs = self.outputs(step, layer, inputs, arguments, call)
             if outputs is None:
-                return []
-            weights = [] if getattr(layer, "foreign", False) else list(layer.weights(*inputs))
+                return None
             step.flops = self.flops(step, layer, outputs, inputs)
+            return Made(outputs, layer.dtypes(step.compute, *kinds), list(layer.weights(*inputs)))
         except Reject as rejected:
-            self.rejected(rejected, call, definition, arguments)
-            return []
+            self.rejected(rejected, call, step.definition, arguments)
         except Clash as clash:
             self.clash(clash, call, arguments)
-            return []
-        compute = layer.dtypes(step.compute, *kinds)
-        if getattr(layer, "foreign", False):
-            outputs, compute, weights = self.foreign(layer, inputs, kinds, call) or ([], [], [])
-            if not outputs:
-                return []
-        if not self.own(definition, weights, call, arguments):
-            return []
+        return None
+
+    def put(self, step: Step, arguments: list[Any], made: Made, program: Program) -> list[Tensor]:
+        """Add the step to the program, with the tensors that it makes."""
         step.inputs = [each(given, lambda t: t.id) for given in arguments]
-        step.node = self.nodes.get(definition, 0)
-        self.nodes[definition] = step.node + 1
-        names = layer.returns()
-        made = [
-            program.tensor(
-                name if at == 0 else f"{name}.{names[at]}",
-                shape,
-                dtype,
-                call.span,
-                len(program.steps),
-            )
-            for at, (shape, dtype) in enumerate(zip(outputs, compute, strict=True))
+        step.node = self.nodes.get(step.definition, 0)
+        self.nodes[step.definition] = step.node + 1
+        names = [step.name, *(f"{step.name}.{name}" for name in step.layer.returns()[1:])]
+        tensors = [
+            program.tensor(name, shape, dtype, step.call.span, len(program.steps))
+            for name, shape, dtype in zip(names, made.shapes, made.dtypes, strict=True)
         ]
-        step.outputs = [tensor.id for tensor in made]
+        step.outputs = [tensor.id for tensor in tensors]
         program.steps.append(step)
-        return made
+        return tensors
 
     def fits(self, call: Call, layer: Layer, port: Port, tensor: Tensor) -> bool:
         """Whether a tensor has the rank and the dtype that a port takes."""
@@ -129,8 +137,6 @@ class Steps:
         self, step: Step, layer: Layer, inputs: list[Any], given: list[Any], call: Call
     ) -> list[Shape] | None:
         """The shapes that a layer gives; a wrapper's come from its body."""
-        if getattr(layer, "foreign", False):
-            return [()]
         if not getattr(layer, "wraps", False):
             made = layer.shape(*inputs)
             return made if isinstance(made, list) else [made]
@@ -175,24 +181,20 @@ class Steps:
             return None
         return times * sum(one or 0 for one in inside)
 
-    def foreign(
-        self, layer: Layer, inputs: list[Any], kinds: list[Any], call: Call
-    ) -> tuple[list[Shape], list[str], list[Weight]] | None:
-        """A torch module's shapes, found on torch's meta device: the one place where checking
-        needs torch, and only for a spec that holds such a layer.
+    @staticmethod
+    def foreign(layer: Layer, inputs: list[Any], kinds: list[Any], compute: str) -> Made:
+        """A torch module's shapes, found on torch's meta device.
+
+        The one place where checking needs torch, and only for a spec that holds such a layer.
         """
         from importlib import import_module
 
         describe = import_module("modelspec.engine.foreign").describe
         zeros: Any = bind("initializers", "zeros")  # never asked: the module starts itself
-        try:
-            outputs, made, weights = describe(layer, inputs, kinds)
-        except Reject as rejected:
-            self.rejected(rejected, call, call.definition, [])
-            return None
-        return (
+        outputs, made, weights = describe(layer, inputs, kinds)
+        return Made(
             list(outputs),
-            [(call.definition.dtype or "float32") if dtypes.is_float(d) else d for d in made],
+            [compute if dtypes.is_float(dtype) else dtype for dtype in made],
             [Weight(n, s, zeros, trainable=t, dtype=d) for n, s, t, d in weights],
         )
 
@@ -211,35 +213,33 @@ class Steps:
                     f"`{definition.kind}` needs to know the sizes that its weights depend on",
                     call.from_span or call.span,
                     f"`{weight.name}` would be {shapes.show(weight.shape)}",
-                    also=[
-                        (t.span, f"`{t.name}` is {shapes.show(t.shape or ())}") for t in flat(given)
-                    ],
+                    also=seen(given),
                     help="give that dimension a number where the tensor is declared",
                 )
                 return False
         first = self.graph.owners.get(definition.path)
-        seen = [shapes.show(t.shape or ()) for t in flat(given)]
         if first is None:
-            self.graph.owners[definition.path] = Owner(definition, weights, call, seen)
+            shown = [shapes.show(t.shape or ()) for t in flat(given)]
+            self.graph.owners[definition.path] = Owner(definition, weights, call, shown)
             return True
-        for old, new in zip(first.weights, weights, strict=True):
-            if old.shape != new.shape:
-                self.report.error(
-                    "weights-differ",
-                    f"every call of `{definition.name}` uses the same weights",
-                    call.span,
-                    f"on {', '.join(seen)} its `{new.name}` would be {shapes.show(new.shape)}",
-                    also=[
-                        (
-                            first.call.span,
-                            f"on {', '.join(first.shapes)} this fixed it as "
-                            f"{shapes.show(old.shape)}",
-                        )
-                    ],
-                    help="give this call a layer of its own, or make the inputs alike",
-                )
-                return False
-        return True
+        return all(
+            old.shape == new.shape or self.differs(first, old, new, call, given)
+            for old, new in zip(first.weights, weights, strict=True)
+        )
+
+    def differs(self, first: Owner, old: Weight, new: Weight, call: Call, given: list[Any]) -> bool:
+        """Report a call that would need other weights than the first one."""
+        now = ", ".join(shapes.show(t.shape or ()) for t in flat(given))
+        before = f"on {', '.join(first.shapes)} this fixed it as {shapes.show(old.shape)}"
+        self.report.error(
+            "weights-differ",
+            f"every call of `{first.definition.name}` uses the same weights",
+            call.span,
+            f"on {now} its `{new.name}` would be {shapes.show(new.shape)}",
+            also=[(first.call.span, before)],
+            help="give this call a layer of its own, or make the inputs alike",
+        )
+        return False
 
     def rejected(
         self, rejected: Reject, call: Call, definition: Definition, given: list[Any]
@@ -252,7 +252,7 @@ class Steps:
             f"`{definition.kind}`: {rejected.message}",
             place,
             f"`{rejected.argument}`" if rejected.argument in spans else "",
-            also=[(t.span, f"`{t.name}` is {shapes.show(t.shape or ())}") for t in flat(given)][:6],
+            also=seen(given),
             help=rejected.help or (),
         )
 
@@ -262,5 +262,10 @@ class Steps:
             f"the inputs of `{call.definition.kind}` have shapes that go together",
             call.from_span or call.span,
             str(clash),
-            also=[(t.span, f"`{t.name}` is {shapes.show(t.shape or ())}") for t in flat(given)][:6],
+            also=seen(given),
         )
+
+
+def seen(given: list[Any]) -> list[tuple[Span, str]]:
+    """The tensors of a call with their shapes, as labels."""
+    return [(t.span, f"`{t.name}` is {shapes.show(t.shape or ())}") for t in flat(given)][:6]

@@ -26,7 +26,7 @@ LAZY = {"rich", "pyarrow", "PIL", "h5py", "onnx", "onnxruntime"}
 
 # Imports that go up after all: from which file, what, and why.
 UPWARD: dict[tuple[str, str], str] = {
-    ("modelspec/model/check.py", "modelspec.engine.foreign"): (
+    ("modelspec/model/steps.py", "modelspec.engine.foreign"): (
         "a class of torch.nn has no declaration: torch itself finds its shape, on the meta "
         "device, and only a spec that names one pays for it"
     ),

@@ -1,0 +1,126 @@
+"""The `data` and `train` sections: what a model learns from, and how."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modelspec.catalog.training import Field, Training
+from modelspec.catalog.words import Words, find
+from modelspec.language.kinds import Float, Reported
+from modelspec.language.word import Reject
+from modelspec.model.reading import is_null, read_number, read_word, unknown_key
+from modelspec.model.spec import Data, Spec
+from modelspec.source.tree import Entry, Mapping, Node, Scalar, Sequence
+
+if TYPE_CHECKING:
+    from modelspec.model.definitions import LayerWords
+
+SHARE = Float("A share of `train`.", above=0, below=1)
+
+
+def data(spec: Spec, tree: Mapping, words: LayerWords) -> None:
+    node = tree.get("data")
+    if node is None:
+        return
+    made = spec.data = Data(node.span)
+    if not isinstance(node, Mapping):
+        # A path, or a source, alone: it is what is trained on.
+        made.train = source(words, node)
+        return
+    if node.get("type") is not None:
+        made.train = source(words, node)
+        return
+    for entry in node.entries:
+        key, value = entry.key.text, entry.value
+        if key == "train":
+            made.train = source(words, value)
+        elif key == "test":
+            made.test = source(words, value)
+        elif key == "validation":
+            made.validation_span = value.span
+            if isinstance(value, Scalar) and isinstance(value.value, int | float):
+                made.validation = read_number(SHARE, value, "validation", words)
+            else:
+                made.validation = source(words, value)
+        elif key == "fields":
+            _fields(made, value, words)
+        else:
+            unknown_key(entry, ("train", "validation", "test", "fields"), words.report)
+
+
+def source(words: Words, node: Node) -> Any:
+    """A source: a path, a list of paths, or `{type: ..., path: ...}`."""
+    if isinstance(node, Mapping):
+        return read_word(words, "sources", node)
+    from modelspec.catalog.sources import format_of
+
+    items = node.items if isinstance(node, Sequence) else [node]
+    paths = [i.value for i in items if isinstance(i, Scalar) and isinstance(i.value, str)]
+    if len(paths) != len(items) or not items:
+        words.report.error("wrong-value", "a source is a path", node.span, "not a path")
+        return None
+    # A bare name of a source means its defaults, as everywhere: `train: Digits`.
+    if isinstance(node, Scalar) and find("sources", paths[0]) is not None:
+        return read_word(words, "sources", node)
+    try:
+        kind = format_of(paths)
+    except Reject as rejected:
+        words.report.error(
+            "unknown-type", rejected.message, node.span, "unknown format", help=rejected.help
+        )
+        return None
+    key = Scalar("type", "type", False, node.span)
+    entries = [
+        Entry(key, Scalar(kind, kind, False, node.span)),
+        Entry(Scalar("path", "path", False, node.span), node),
+    ]
+    return read_word(words, "sources", Mapping(entries, node.span))
+
+
+def _fields(made: Data, node: Node, words: Words) -> None:
+    if not isinstance(node, Mapping):
+        words.report.error(
+            "wrong-value",
+            "`fields` is a mapping by input or output",
+            node.span,
+            "not a mapping",
+            help="fields: {score: {column: points}}",
+        )
+        return
+    for entry in node.entries:
+        value = entry.value
+        if isinstance(value, Scalar) and isinstance(value.value, str):
+            key = Scalar("column", "column", False, value.span)
+            value = Mapping([Entry(key, value)], value.span)
+        if not isinstance(value, Mapping):
+            words.report.error(
+                "wrong-value", "a field is a mapping", value.span, "not a mapping",
+                help=f"{entry.key.text}: {{column: name}}",
+            )  # fmt: skip
+            continue
+        try:
+            field: Any = words.bound(Field, value.entries, entry.key.span, value.span)
+        except Reported:
+            continue
+        field.__dict__["name"] = entry.key.text
+        field.__dict__["span"] = entry.key.span
+        made.fields[entry.key.text] = field
+
+
+# -- training ------------------------------------------------------------------------------
+
+
+def training(spec: Spec, tree: Mapping, words: Words) -> None:
+    node = tree.get("train")
+    entries: list[Entry] = []
+    if isinstance(node, Mapping):
+        entries = node.entries
+    elif node is not None and not is_null(node):
+        words.report.error("wrong-value", "`train` is a mapping", node.span, "not a mapping")
+        return
+    span = tree.span if node is None else node.span
+    spec.training_span = None if node is None else span
+    try:
+        spec.training = words.bound(Training, entries, span, span)
+    except Reported:
+        spec.training = None

@@ -1,0 +1,51 @@
+"""Small readings that several sections share, with their messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from modelspec.catalog.words import Words
+from modelspec.language.kinds import Float, Mismatch, Reported
+from modelspec.source.diagnostics import Report
+from modelspec.source.suggest import did_you_mean
+from modelspec.source.tree import Entry, Node, Scalar
+
+
+def read_word(words: Words, group: str, node: Node) -> Any:
+    """The word at `node`, or None after reporting."""
+    try:
+        return words.word(group, node)
+    except Mismatch as wrong:
+        words.report.error(
+            "wrong-value",
+            f"one of the {group} is a name, or {{type: Name, argument: value}}",
+            wrong.node.span,
+            wrong.fact,
+        )
+    except Reported:
+        pass
+    return None
+
+
+def read_number(kind: Float, node: Node, key: str, words: Words) -> float | None:
+    try:
+        return kind.value(node, words, None)
+    except Mismatch as wrong:
+        words.report.error("wrong-value", f"`{key}` is {kind.noun()}", wrong.node.span, wrong.fact)
+        return None
+
+
+def is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None
+
+
+def unknown_key(entry: Entry, known: Sequence[str], report: Report) -> None:
+    report.error(
+        "unknown-key",
+        f"there is no key `{entry.key.text}` here",
+        entry.key.span,
+        "unknown",
+        help=did_you_mean(entry.key.text, known)
+        or "the keys here: " + ", ".join(f"`{key}`" for key in known),
+    )
