@@ -63,7 +63,8 @@ class Objective:
         y_pred, mask = outcome.values[head.tensor], outcome.masks[head.tensor]
         y_true = batch[head.name]
         weight = sample_weight(head, batch, y_true)
-        values = [loss_of(word, y_true, y_pred, weight, mask) for word in head.losses]  # type: ignore[arg-type]
+        losses: list[Any] = head.losses
+        values = [loss_of(word, y_true, y_pred, weight, mask) for word in losses]
         weighed = [
             value if factor == 1.0 else value * factor
             for value, factor in zip(values, head.loss_weights, strict=True)

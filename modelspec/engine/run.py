@@ -189,10 +189,10 @@ def put_aside(folder: str) -> None:
 
 def facts(graph: Graph) -> dict[str, Any]:
     """What a run depends on besides its spec."""
-    from modelspec import __version__
+    from importlib.metadata import version
 
     return {
-        "modelspec": __version__, "torch": torch.__version__, "numpy": np.__version__,
+        "modelspec": version("modelspec-torch"), "torch": torch.__version__, "numpy": np.__version__,
         "python": platform.python_version(), "machine": platform.machine(),
         "threads": torch.get_num_threads(), "seed": graph.spec.training.seed,
         "spec": graph.spec.source, "parameters": graph.parameters,

@@ -107,10 +107,8 @@ class Checker:
             if not self.enters(call, definition, one, given, bound):
                 return
         for one, given in zip(body.inputs, arguments, strict=True):
-            if isinstance(one, Cut) and one.stands_for.input is None:
-                inner.values[one.stands_for.chain[0], one.stands_for.index] = [given]
-            else:
-                inner.values[one.stands_for.input if isinstance(one, Cut) else one] = [given]  # type: ignore[index]
+            # A part's input stands for a tensor of the whole graph.
+            inner.values[one.stands_for.origin if isinstance(one, Cut) else one] = [given]
         before = len(self.report.errors)
         self.calls(body, inner, program, name)
         for error in self.report.errors[before:]:

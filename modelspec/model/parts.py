@@ -90,22 +90,17 @@ class Cut(Input):
         self.stands_for = ref
 
 
-def _origin(ref: Ref) -> object:
-    """What tells two tensors of one graph apart."""
-    return ref.input or (ref.chain[0], ref.index)
-
-
 def _between(
     whole: Body, starts: list[Ref], ends: list[Ref], span: Span, scope: Scope
 ) -> list[Call] | None:
     """The calls that lead from starts to ends; an input reached past the starts is an error."""
-    cuts = {_origin(ref) for ref in starts}
+    cuts = {ref.origin for ref in starts}
     needed: set[Call] = set()
     waiting = list(ends)
     reached: set[object] = set()
     while waiting:
         ref = waiting.pop()
-        source = _origin(ref)
+        source = ref.origin
         if source in cuts:
             reached.add(source)
             continue
@@ -125,7 +120,7 @@ def _between(
             needed.add(call)
             waiting += call.refs()
     for start in starts:
-        if _origin(start) not in reached:
+        if start.origin not in reached:
             scope.report.error(
                 "unused-input",
                 "an input of a part leads to its outputs",

@@ -66,6 +66,12 @@ def outputs(node: Node | None, body: Body, scope: Scope) -> dict[str, Ref]:
             scope.unread.discard(last.text)
             found[last.text] = last
         return found
+    if isinstance(node, Mapping | Sequence) and len(node) == 0:
+        scope.report.error(
+            "no-output", "a graph has at least one output", node.span, "none here",
+            help="without `outputs`, the last entry is the output",
+        )  # fmt: skip
+        return found
     if isinstance(node, Mapping):
         for entry in node.entries:
             source = entry.value.get("from") if isinstance(entry.value, Mapping) else None

@@ -105,6 +105,11 @@ class Ref:
         self.index = 0
 
     @property
+    def origin(self) -> Input | tuple[Call, int]:
+        """What tells two tensors of one graph apart."""
+        return self.input or (self.chain[0], self.index)
+
+    @property
     def broken(self) -> bool:
         """It names nothing, which has been reported."""
         return not self.chain and self.input is None

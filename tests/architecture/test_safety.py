@@ -27,6 +27,7 @@ COMPUTED_NAMES: dict[str, str] = {
 COMPUTED_IMPORTS: dict[str, str] = {
     "modelspec/catalog/words.py::find": "a family's name, out of catalog/index.py's own table",
     "modelspec/engine/lowering.py::lowering": "the family that declares the layer's class",
+    "modelspec/cli/shell.py::Commands.get_command": "a name out of the shell's own list",
     "modelspec/engine/foreign.py::python_class": "the user's own code, under --trust-code alone",
 }
 

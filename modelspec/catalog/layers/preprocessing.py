@@ -25,7 +25,7 @@ class Rescaling(Layer):
 
     def shape(self, x: Shape) -> Shape:
         for argument in ("scale", "offset"):
-            value = getattr(self, argument)
+            value = self.__dict__[argument]
             last = x[-1] if x else 1
             if isinstance(value, list) and isinstance(last, int) and len(value) not in (1, last):
                 raise Reject(argument, f"{len(value)} numbers do not fit a last axis of {last}")
