@@ -96,8 +96,11 @@ class MultiHeadAttention(Layer):
             )
         if not self.flash_attention:
             return
-        for argument in ("dropout", "return_attention_scores"):
-            if getattr(self, argument):
+        for argument, used in (
+            ("dropout", self.dropout > 0),
+            ("return_attention_scores", self.return_attention_scores),
+        ):
+            if used:
                 raise Reject(
                     "flash_attention",
                     f"flash attention has no `{argument}`",

@@ -86,12 +86,15 @@ class Bidirectional(Layer):
                 "one of the two layers has `go_backwards: true`, the other has not",
                 "set `go_backwards: true` on `backward_layer`",
             )
-        for name in ("return_sequences", "return_state"):
-            if getattr(forward, name) != getattr(backward, name):
+        for name, wanted, found in (
+            ("return_sequences", forward.return_sequences, backward.return_sequences),
+            ("return_state", forward.return_state, backward.return_state),
+        ):
+            if found != wanted:
                 raise Reject(
                     "backward_layer",
                     f"`{name}` is the same for both layers",
-                    f"write `{name}: {str(getattr(forward, name)).lower()}` here too",
+                    f"write `{name}: {str(wanted).lower()}` here too",
                 )
         if self.merge_mode in ("sum", "mul", "ave") and forward.units != backward.units:
             raise Reject(
