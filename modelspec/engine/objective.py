@@ -63,8 +63,7 @@ class Objective:
         y_pred, mask = outcome.values[head.tensor], outcome.masks[head.tensor]
         y_true = batch[head.name]
         weight = sample_weight(head, batch, y_true)
-        losses: list[Any] = head.losses
-        values = [loss_of(word, y_true, y_pred, weight, mask) for word in losses]
+        values = [loss_of(word, y_true, y_pred, weight, mask) for word in head.losses]
         weighed = [
             value if factor == 1.0 else value * factor
             for value, factor in zip(values, head.loss_weights, strict=True)
@@ -111,7 +110,7 @@ class Meter:
         for head in self.graph.heads.values():
             shape = self.graph.program.tensors[head.tensor].shape
             for word, name in zip(head.metrics, head.metric_names, strict=True):
-                self.states[self.key(head, name)] = counting.begin(word, shape, self.device)  # type: ignore[arg-type]
+                self.states[self.key(head, name)] = counting.begin(word, shape, self.device)
 
     def key(self, head: Head, name: str) -> str:
         return f"{head.name}_{name}" if self.several else name
@@ -133,7 +132,7 @@ class Meter:
                     self.states[key],
                     batch[head.name],
                     y_pred.detach(),
-                    weight,  # type: ignore[arg-type]
+                    weight,
                 )
 
     def logs(self) -> dict[str, Any]:
@@ -142,7 +141,7 @@ class Meter:
         for head in self.graph.heads.values():
             for word, name in zip(head.metrics, head.metric_names, strict=True):
                 key = self.key(head, name)
-                found[key] = counting.result(word, self.states[key])  # type: ignore[arg-type]
+                found[key] = counting.result(word, self.states[key])
         return found
 
     # What a checkpoint in the middle of an epoch keeps.

@@ -192,7 +192,8 @@ def facts(graph: Graph) -> dict[str, Any]:
     from importlib.metadata import version
 
     return {
-        "modelspec": version("modelspec-torch"), "torch": torch.__version__, "numpy": np.__version__,
+        "modelspec": version("modelspec-torch"),
+        "torch": torch.__version__, "numpy": np.__version__,
         "python": platform.python_version(), "machine": platform.machine(),
         "threads": torch.get_num_threads(), "seed": graph.spec.training.seed,
         "spec": graph.spec.source, "parameters": graph.parameters,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from modelspec.language.dtypes import BYTES
 from modelspec.language.layer import Layer, Weight
 from modelspec.language.shapes import Shape, size
-from modelspec.language.word import Word
 
 if TYPE_CHECKING:
+    from modelspec.catalog.losses import Loss
+    from modelspec.catalog.metrics import Metric
     from modelspec.model.spec import Call, Definition, Spec
     from modelspec.source.diagnostics import Diagnostic
     from modelspec.source.text import Span
@@ -123,9 +124,9 @@ class Head:
 
     def __init__(self, name: str, tensor: int, span: Span) -> None:
         self.name, self.tensor, self.span = name, tensor, span
-        self.losses: list[Word] = []
+        self.losses: list[Loss] = []
         self.loss_weights: list[float] = []
-        self.metrics: list[Word] = []
+        self.metrics: list[Metric] = []
         self.metric_names: list[str] = []
         self.class_weight: dict[int, float] | None = None
         self.target_shape: Shape = ()

@@ -6,7 +6,6 @@ from typing import Any
 
 from modelspec.catalog.words import bind, snake
 from modelspec.language import shapes
-from modelspec.language.word import Word
 from modelspec.model.graph import Graph, Head, Tensor
 from modelspec.model.spec import Target
 from modelspec.source.diagnostics import Report
@@ -34,8 +33,7 @@ def _losses(graph: Graph, head: Head, tensor: Tensor, target: Target, report: Re
     activation = last_activation(graph, tensor)
     wanted: tuple[Any, str] | None = None
     assert tensor.shape is not None
-    for word in head.losses:
-        loss: Any = word
+    for loss in head.losses:
         misfit = loss.misfit(tensor.shape, activation)
         if misfit is not None:
             report.error(
@@ -68,14 +66,13 @@ def _losses(graph: Graph, head: Head, tensor: Tensor, target: Target, report: Re
 def _metrics(head: Head, tensor: Tensor, target: Target) -> None:
     for metric in target.metrics:
         if metric == "accuracy":
-            loss: Any = head.losses[0] if head.losses else None
+            loss = head.losses[0] if head.losses else None
             default = loss.default_accuracy(tensor.shape) if loss else "BinaryAccuracy"
             head.metrics.append(bind("metrics", default))
             head.metric_names.append("accuracy")
-        elif isinstance(metric, Word):
+        elif not isinstance(metric, str):
             head.metrics.append(metric)
-            named: Any = metric
-            head.metric_names.append(named.name)
+            head.metric_names.append(metric.name)
     # Two metrics of one name are told apart as Keras does: `auc`, `auc_1`.
     for at, name in enumerate(head.metric_names):
         count = head.metric_names[:at].count(name)

@@ -9,6 +9,8 @@ from modelspec.language.shapes import Dim
 from modelspec.language.word import Word
 
 if TYPE_CHECKING:
+    from modelspec.catalog.losses import Loss
+    from modelspec.catalog.metrics import Metric
     from modelspec.model.scope import Scope
     from modelspec.source.text import Span
 
@@ -135,10 +137,10 @@ class Target:
 
     def __init__(self, name: str, span: Span) -> None:
         self.name, self.span = name, span
-        self.losses: list[Word] = []
+        self.losses: list[Loss] = []
         self.loss_weights: list[float] = []
         #: Metrics; the string `accuracy` until the output's shape says which one it is.
-        self.metrics: list[Word | str] = []
+        self.metrics: list[Metric | str] = []
         self.class_weight: dict[int, float] | None = None
         self.spans: dict[str, Span] = {}
 
