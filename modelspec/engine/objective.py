@@ -108,7 +108,7 @@ class Meter:
         self.sums: dict[str, Tensor] = {}
         self.states: dict[str, Any] = {}
         for head in self.graph.heads.values():
-            shape = self.graph.program.tensors[head.tensor].shape
+            shape = self.graph.program.tensors[head.tensor].shape or ()
             for word, name in zip(head.metrics, head.metric_names, strict=True):
                 self.states[self.key(head, name)] = counting.begin(word, shape, self.device)
 

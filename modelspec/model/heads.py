@@ -67,7 +67,7 @@ def _metrics(head: Head, tensor: Tensor, target: Target) -> None:
     for metric in target.metrics:
         if metric == "accuracy":
             loss = head.losses[0] if head.losses else None
-            default = loss.default_accuracy(tensor.shape) if loss else "BinaryAccuracy"
+            default = loss.default_accuracy(tensor.shape or ()) if loss else "BinaryAccuracy"
             head.metrics.append(bind("metrics", default))
             head.metric_names.append("accuracy")
         elif not isinstance(metric, str):
