@@ -5,18 +5,24 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
+    from modelspec.engine.loop import Event
+    from modelspec.engine.module import Module
+    from modelspec.engine.run import Run
     from modelspec.model.graph import Graph
     from modelspec.source.diagnostics import Rejected as Rejected
+    from modelspec.source.diagnostics import Unreadable as Unreadable
+
+    Path = str | os.PathLike[str]
 
 __version__ = "0.1.0"
-__all__ = ["Rejected", "__version__", "check"]
+__all__ = ["Rejected", "Unreadable", "__version__", "build", "check", "load", "train"]
 
 
 def check(
-    spec: str | os.PathLike[str],
+    spec: Path,
     *,
     set: Iterable[str] = (),
     allow_path: Iterable[str] = (),
@@ -33,9 +39,63 @@ def check(
     return compile(spec_source(spec), set, allow_path, trust_code)
 
 
-def __getattr__(name: str) -> Any:
-    if name == "Rejected":
-        from modelspec.source.diagnostics import Rejected
+def build(
+    spec: Path,
+    *,
+    set: Iterable[str] = (),
+    allow_path: Iterable[str] = (),
+    trust_code: bool = False,
+) -> Module:
+    """A torch.nn.Module with fresh weights: a dict of tensors in, a dict of tensors out.
 
-        return Rejected
+    Weights that the spec's `weights:` name are read. Arguments and errors as those of `check`.
+    """
+    from modelspec.engine.module import Module
+
+    graph = check(spec, set=set, allow_path=allow_path, trust_code=trust_code)
+    return Module(graph, graph.spec.training.seed)
+
+
+def load(run: Path, *, device: str | None = None, trust_code: bool = False) -> Run:
+    """A trained run: `run.module`, `run.graph`, `run.history`, `run.predict({name: array})`.
+
+    Raises `Unreadable` where the folder is no run.
+    """
+    import os
+
+    from modelspec.engine import run as runs
+
+    return runs.load(os.fspath(run), device=device, trust_code=trust_code)
+
+
+def train(
+    spec: Path,
+    *,
+    run: Path | None = None,
+    weights: Path | None = None,
+    device: str | None = None,
+    set: Iterable[str] = (),
+    allow_path: Iterable[str] = (),
+    trust_code: bool = False,
+) -> Iterator[Event]:
+    """Train a spec, event by event: `Stepped`, `Evaluated`, `Saved`, at the end `Finished`.
+
+    The run's folder is `runs/NAME` unless `run` says otherwise; `weights` is a run or a file to
+    start from. Left early, it keeps a checkpoint.
+    """
+    import os
+
+    from modelspec.engine.training import Trainer
+
+    graph = check(spec, set=set, allow_path=allow_path, trust_code=trust_code)
+    folder = os.fspath(run) if run is not None else os.path.join("runs", graph.name)
+    start = None if weights is None else os.fspath(weights)
+    return Trainer(graph, folder, device=device, weights=start).run()
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Rejected", "Unreadable"):
+        from modelspec.source import diagnostics
+
+        return vars(diagnostics)[name]
     raise AttributeError(f"module 'modelspec' has no attribute {name!r}")

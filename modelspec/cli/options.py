@@ -57,3 +57,22 @@ def compiled(
     from modelspec import check
 
     return check(spec, set=settings, allow_path=allow_path, trust_code=trust_code)
+
+
+def run_folder(graph: Graph, given: str | None) -> str:
+    """Where a run goes: `--run`, else runs/NAME."""
+    return given or f"runs/{graph.name}"
+
+
+def data_source(text: str) -> Any:
+    """What `--data` names: a path, or a source as a spec writes it, `{type: CSV, path: rows.txt}`.
+
+    Raises Rejected.
+    """
+    from modelspec.catalog.words import bind, find
+    from modelspec.source.text import Source
+    from modelspec.source.tree import parse, to_plain
+
+    if text.startswith("{"):
+        return bind("sources", to_plain(parse(Source("--data", text))))
+    return bind("sources", text) if find("sources", text) is not None else text

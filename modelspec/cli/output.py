@@ -71,3 +71,15 @@ def to_file(path: str, text: str) -> None:
         return
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
+
+
+def measured(values: dict[str, Any]) -> str:
+    """A line for each loss and metric."""
+    room = max(map(len, values), default=0)
+    return "\n".join(f"  {name.ljust(room)}  {number(value)}" for name, value in values.items())
+
+
+def number(value: Any) -> str:
+    """Four digits behind the point, or of a very small or large number."""
+    plain = isinstance(value, float) and (value == 0 or 1e-3 <= abs(value) < 1e5)
+    return f"{value:.4f}" if plain else f"{value:.4g}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -14,7 +15,8 @@ from modelspec.cli.output import Asked
 
 #: In the order that `modelspec --help` lists them.
 COMMANDS = (
-    "validate", "summary", "show", "graph", "layers", "schema", "explain", "init",
+    "init", "validate", "summary", "show", "graph", "build", "train", "evaluate", "predict",
+    "layers", "explain", "schema",
 )  # fmt: skip
 
 
@@ -55,10 +57,8 @@ def run(arguments: list[str]) -> int:
     asked = Asked()
     try:
         signal.signal(signal.SIGTERM, _terminated)
-        code: object = modelspec.main(
-            arguments, prog_name="modelspec", standalone_mode=False, obj=asked
-        )
-        click.get_text_stream("stdout").flush()
+        code = modelspec.main(arguments, prog_name="modelspec", standalone_mode=False, obj=asked)
+        sys.stdout.flush()
     except BaseException as error:
         return exit_code(error, asked)
     return code if isinstance(code, int) else 0

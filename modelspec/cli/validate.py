@@ -12,11 +12,13 @@ from modelspec.source.diagnostics import Diagnostic, Rejected
 
 @click.command("validate")
 @click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
+@click.option("--data", "with_data", is_flag=True, help="Hold the data against the spec too.")
 @click.option("--strict", is_flag=True, help="Let warnings fail the check, like errors.")
 @format_option("full", "concise", "json")
 @spec_options
 def command(
     specs: tuple[str, ...],
+    with_data: bool,
     strict: bool,
     format: str,
     settings: tuple[str, ...],
@@ -30,9 +32,12 @@ def command(
     """
     found: list[Diagnostic] = []
     checked: dict[str, Graph | None] = {}
+    samples: dict[str, int] = {}
     for spec in specs:
         try:
             graph = compiled(spec, settings, allow_path, trust_code)
+            if with_data:
+                samples[spec] = count_samples(graph)
         except Rejected as rejected:
             checked[spec] = None
             found += rejected.diagnostics
@@ -41,13 +46,24 @@ def command(
             checked[spec] = None if fails else graph
             found += graph.warnings
     if format == "json":
-        write_json(checked, found)
+        write_json(checked, samples, found)
     else:
         tell(found, format)
         for spec, valid in checked.items():
             if valid is not None:
-                click.echo(f"{shown(spec)} is valid: {sizes(valid)}")
+                of_data = f", {samples[spec]:,} samples" if spec in samples else ""
+                click.echo(f"{shown(spec)} is valid: {sizes(valid)}{of_data}")
     return 1 if None in checked.values() else 0
+
+
+def count_samples(graph: Graph) -> int:
+    """Read all of the data through its encoders; how many samples there are."""
+    from modelspec.engine import wanted
+    from modelspec.engine.data import prepare, read_through
+    from modelspec.engine.training import ready
+
+    seed = graph.spec.training.seed
+    return read_through(prepare(ready(graph), wanted.everything(graph), seed))
 
 
 def shown(spec: str) -> str:
@@ -63,7 +79,9 @@ def sizes(graph: Graph) -> str:
     )
 
 
-def write_json(checked: dict[str, Graph | None], found: list[Diagnostic]) -> None:
+def write_json(
+    checked: dict[str, Graph | None], samples: dict[str, int], found: list[Diagnostic]
+) -> None:
     import json
 
     from modelspec.source.render import as_json
@@ -75,6 +93,7 @@ def write_json(checked: dict[str, Graph | None], found: list[Diagnostic]) -> Non
             "valid": graph is not None,
             "layers": None if graph is None else len(graph.program.steps),
             "parameters": None if graph is None else graph.parameters,
+            "samples": samples.get(spec),
         }
         for spec, graph in checked.items()
     ]
