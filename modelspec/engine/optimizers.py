@@ -107,15 +107,20 @@ def sgd(
 
 def accumulate(targets: list[Tensor], grads: list[Tensor], sums: list[Tensor], by: float) -> None:
     """`sums += grads ** 2; targets -= by * grads / sqrt(sums)`, which is Adagrad."""
-    if targets[0].is_cpu:
-        steps = [torch.ones(())] * len(targets)
-        torch._fused_adagrad_(
-            targets, grads, sums, steps, lr=by, lr_decay=0.0, weight_decay=0.0, eps=0.0,
-            maximize=False,
-        )  # fmt: skip
-    else:
-        torch._foreach_addcmul_(sums, grads, grads)
-        torch._foreach_addcdiv_(targets, grads, torch._foreach_sqrt(sums), -by)
+    if not targets[0].is_cpu:  # the fused kernel is the processor's alone
+        accumulate_unfused(targets, grads, sums, by)
+        return
+    steps = [torch.ones(())] * len(targets)
+    torch._fused_adagrad_(
+        targets, grads, sums, steps, lr=by, lr_decay=0.0, weight_decay=0.0, eps=0.0, maximize=False
+    )
+
+
+def accumulate_unfused(
+    targets: list[Tensor], grads: list[Tensor], sums: list[Tensor], by: float
+) -> None:
+    torch._foreach_addcmul_(sums, grads, grads)
+    torch._foreach_addcdiv_(targets, grads, torch._foreach_sqrt(sums), -by)
 
 
 def adagrad(

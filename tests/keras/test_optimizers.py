@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from modelspec.catalog.words import bind, find, names
-from modelspec.engine.optimizers import UPDATES, begin, clip, update
+from modelspec.engine.optimizers import (
+    UPDATES,
+    accumulate,
+    accumulate_unfused,
+    begin,
+    clip,
+    update,
+)
 from modelspec.engine.schedules import rate
 from modelspec.source.diagnostics import Rejected
 
@@ -116,6 +123,17 @@ def test_steps_change_weights_in_place():
     update(word, [weight], [torch.ones(3)], begin(word, [weight]), 0.1, 1)
     assert weight.requires_grad
     assert weight.max() < 1
+
+
+def test_other_devices_get_the_numbers_of_the_fused_kernel():
+    results = []
+    for accumulated in (accumulate, accumulate_unfused):
+        torch.manual_seed(0)
+        targets, sums = [torch.randn(4, 3), torch.randn(2)], [torch.rand(4, 3), torch.rand(2)]
+        for _ in range(3):
+            accumulated(targets, [torch.randn_like(t) for t in targets], sums, 0.1)
+        results.append([*targets, *sums])
+    torch.testing.assert_close(*results)
 
 
 @pytest.mark.parametrize("wrong", [float("inf"), float("nan")])
