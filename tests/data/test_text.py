@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
@@ -219,6 +221,15 @@ def test_uneven_lists_are_named(tmp_path):
     assert "line 2" in refused("ragged-row", from_jsonl, tmp_path, text, takes("x", (2, 2)))
 
 
+@pytest.mark.parametrize("encode", [None, "Standardize", "Scale", "OneHot"])
+def test_lists_that_change_their_length_far_down_are_refused(tmp_path, encode):
+    text = '{"x": [1, 2]}\n' * 8192 + '{"x": [1, 2, 3]}\n'
+    code = "wrong-samples" if encode else "ragged-row"
+    wanted = takes("x", (None,), encode=encode) if encode else takes("x", (None,))
+    shown = refused(code, from_jsonl, tmp_path, text, wanted)
+    assert "line 8193" in shown
+
+
 def test_a_null_inside_a_list_is_named(tmp_path):
     text = '{"x": [1, 2]}\n{"x": [1, null]}\n'
     assert "line 2" in refused("bad-cell", from_jsonl, tmp_path, text, takes("x", (2,)))
@@ -234,3 +245,40 @@ def test_lines_streamed_in_any_order_are_those_of_the_file(tmp_path):
 def test_a_field_without_a_column_reads_the_one_of_its_name():
     assert takes("x", encode="Labels").columns == ["x"]
     assert field(column="y").column == "y"
+
+
+# -- anything at all -----------------------------------------------------------------------
+
+PIECES = st.sampled_from(
+    [b"x", b"y", b",", b"\n", b"\r", b'"', b"1", b"-2.5", b" ", b"\xff", b"\0", b"e9", b"{", b"}",
+     b'{"x": ', b"}\n", b"[", b"]", b"null", b"true", b'"x"', b"nan", "é".encode(), b"9" * 400]
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(["CSV", "TSV", "JSONL"]), st.lists(PIECES, max_size=14), st.booleans())
+def test_any_bytes_are_read_or_refused(tmp_path_factory, name, pieces, encode):
+    start = b'{"x": 1}\n' if name == "JSONL" else b"x\n"
+    path = write(tmp_path_factory.mktemp("any") / "a.txt", start + b"".join(pieces))
+    wanted = takes("x", dtype="int32", encode="Labels") if encode else takes("x")
+    with contextlib.suppress(Rejected):
+        prepared(source(name, path=path), wanted)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=2)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(JSON, min_size=1, max_size=4), st.sampled_from([None, "Labels", "OneHot", "Scale"]))
+def test_any_json_values_are_read_or_refused(tmp_path_factory, values, encode):
+    text = "".join(json.dumps({"x": value}) + "\n" for value in values)
+    path = write(tmp_path_factory.mktemp("any") / "a.jsonl", text)
+    wanted = takes("x", (None,), encode=encode) if encode else takes("x", (None,))
+    with contextlib.suppress(Rejected):
+        prepared(source("JSONL", path=path), wanted)

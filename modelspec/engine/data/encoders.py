@@ -11,6 +11,7 @@ from modelspec.catalog import encoders as words
 from modelspec.engine.data.cells import classes_of
 from modelspec.engine.data.rows import Array
 from modelspec.engine.data.wanted import BadCell, Wanted
+from modelspec.language.shapes import show
 from modelspec.source.suggest import did_you_mean
 
 State = dict[str, Any]
@@ -45,8 +46,8 @@ class Standardizer:
     def see(self, values: Array) -> None:
         flat = by_feature(values)  # (count, features) or (count,)
         count, total = len(flat), self.count + len(flat)
-        if not count:
-            return
+        if self.count:
+            check_width(values.shape[1:], self.mean.shape)
         mean, variance = flat.mean(axis=0), flat.var(axis=0)
         delta = mean - self.mean
         self.variance = (
@@ -65,6 +66,7 @@ class Standardizer:
         return {"mean": self.mean.tolist(), "deviation": self.deviation().tolist()}
 
     def apply(self, values: Array) -> Array:
+        check_width(values.shape[1:], self.mean.shape)
         return np.asarray((values - self.mean) / self.deviation())
 
     def decode(self, values: Array) -> Array:
@@ -78,14 +80,17 @@ class Scaler:
 
     def __init__(self, word: words.Scale, state: State | None) -> None:
         self.low, self.high = word.range
+        self.learnt = state is not None
         self.smallest = np.asarray(np.inf if state is None else state["smallest"])
         self.largest = np.asarray(-np.inf if state is None else state["largest"])
 
     def see(self, values: Array) -> None:
         flat = by_feature(values)  # (count, features) or (count,)
-        if len(flat):
-            self.smallest = np.minimum(self.smallest, flat.min(axis=0))
-            self.largest = np.maximum(self.largest, flat.max(axis=0))
+        if self.learnt:
+            check_width(values.shape[1:], self.smallest.shape)
+        self.learnt = True
+        self.smallest = np.minimum(self.smallest, flat.min(axis=0))
+        self.largest = np.maximum(self.largest, flat.max(axis=0))
 
     def width(self) -> Array:
         return np.where(self.largest == self.smallest, 1.0, self.largest - self.smallest)
@@ -94,6 +99,7 @@ class Scaler:
         return {"smallest": self.smallest.tolist(), "largest": self.largest.tolist()}
 
     def apply(self, values: Array) -> Array:
+        check_width(values.shape[1:], self.smallest.shape)
         share = (values - self.smallest) / self.width()
         return np.asarray(share * (self.high - self.low) + self.low)
 
@@ -145,6 +151,7 @@ class OneHotEncoder:
         columns = values.reshape(len(values), -1).T  # (columns, samples)
         if not self.seen:
             self.seen = [set() for _ in columns]
+        check_width((len(columns),), (len(self.seen),))
         if self.given is None:
             for seen, column in zip(self.seen, columns, strict=True):
                 seen.update(classes_of(column)[0])
@@ -159,6 +166,7 @@ class OneHotEncoder:
 
     def apply(self, values: Array) -> Array:
         columns = values.reshape(len(values), -1).T  # (columns, samples)
+        check_width((len(columns),), (len(self.known()),))
         return np.concatenate(
             [
                 np.eye(len(classes.names), dtype=np.float32)[classes.places(column)]
@@ -228,6 +236,13 @@ def in_order(classes: set[Key]) -> list[Key]:
         return sorted(distinct.values(), key=key)
 
 
+def check_width(given: tuple[int, ...], learnt: tuple[int, ...]) -> None:
+    """Refuses values of other features than were learnt from."""
+    if given[-1:] != learnt:
+        fact = f"the values are {show(given[-1:])}, and the encoder learnt from {show(learnt)}"
+        raise BadCell("wrong-samples", 0, fact)
+
+
 def by_feature(values: Array) -> Array:
     """(samples, ..., features) as (everything else, features); flat values stay flat."""
     wide = values.astype(np.float64)
@@ -238,7 +253,8 @@ def decoded(wanted: Wanted, encoders: dict[str, State], values: Array) -> Array:
     """A model's output in the terms of its raw column: names of classes, numbers unscaled."""
     if wanted.encode is None or wanted.name not in encoders:
         return values
-    return restored(wanted.encode, encoders[wanted.name]).decode(values)
+    raw = restored(wanted.encode, encoders[wanted.name]).decode(values)
+    return raw.astype(values.dtype) if raw.dtype.kind == "f" else raw
 
 
 def fresh(word: Any) -> Encoder:

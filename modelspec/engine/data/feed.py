@@ -23,8 +23,23 @@ class Feed:
     def __init__(self, wanted: Wanted, encoder: Encoder | None) -> None:
         self.wanted, self.encoder = wanted, encoder
 
+    def learn(self, rows: Rows, indices: Indices, taken: dict[str, Array]) -> None:
+        """Shows rows of train to the encoder; raises Rejected."""
+        assert self.encoder is not None
+        try:
+            self.encoder.see(self.raw(rows, indices, taken))
+        except BadCell as bad:
+            self.refuse(bad, rows, indices, ", ".join(self.wanted.columns))
+
     def raw(self, rows: Rows, indices: Indices, taken: dict[str, Array]) -> Array:
-        """The columns' values before encoding (batch, ...); several columns side by side."""
+        """The columns' values before encoding (batch, ...), never empty; side by side."""
+        values = self.beside(rows, indices, taken)
+        if not values.size:
+            fact = f"{self.where()}: {show(values.shape[1:])}"
+            self.refuse_shape("a sample holds at least one value", rows, fact)
+        return values
+
+    def beside(self, rows: Rows, indices: Indices, taken: dict[str, Array]) -> Array:
         read = cells.classes if self.encoder and self.encoder.reads == "classes" else cells.numbers
         parts = []
         for column in self.wanted.columns:
@@ -92,6 +107,8 @@ class Feed:
     def noun(self, code: str) -> str:
         if code == "ragged-row":
             return "values of one shape"
+        if code == "wrong-samples":
+            return "as many values as its encoder learnt from"
         if code == "unseen-class":
             return "the classes that its encoder knows"
         if self.encoder and self.encoder.reads == "classes":

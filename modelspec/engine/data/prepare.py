@@ -51,6 +51,20 @@ def prepare(
     return Prepared(train, validation, held_out(data.test, wanted, kept), kept)
 
 
+def kept_back(
+    data: Any, wanted: list[Wanted], seed: int, encoders: dict[str, State]
+) -> Samples | None:
+    """What to measure a trained model on: `test`, else `validation`, None where there is neither.
+
+    Train is opened only where validation is a share of it.
+    """
+    if data.test is not None or not isinstance(data.validation, float):
+        return held_out(data.test or data.validation, wanted, encoders)
+    rows = open_source(data.train, wanted, seed)
+    feeds = feeds_of(data.train, rows, wanted, encoders)
+    return samples_of(feeds, rows, split(len(rows), data), len(rows))
+
+
 def read_through(prepared: Prepared) -> int:
     """Reads what streams to its end, so that every sample has been checked; how many there are."""
     parts = [part for part in (prepared.train, prepared.validation, prepared.test) if part]
@@ -96,12 +110,12 @@ def feeds_of(
 
 def learn(feeds: list[Feed], rows: Rows, count: int) -> None:
     """Shows the first `count` rows to every encoder."""
-    learning = [(feed, feed.encoder) for feed in feeds if feed.encoder is not None]
-    columns = list(dict.fromkeys(c for feed, _ in learning for c in feed.wanted.columns))
+    learning = [feed for feed in feeds if feed.encoder is not None]
+    columns = list(dict.fromkeys(c for feed in learning for c in feed.wanted.columns))
     if not learning:
         return
     for start in range(0, count, PIECE):
         indices = np.arange(start, min(start + PIECE, count))
         taken = rows.take(indices, columns)
-        for feed, encoder in learning:
-            encoder.see(feed.raw(rows, indices, taken))
+        for feed in learning:
+            feed.learn(rows, indices, taken)

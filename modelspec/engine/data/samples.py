@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 import torch
@@ -11,6 +11,8 @@ from torch import Tensor
 from modelspec.engine.data.arrays import physical_memory
 from modelspec.engine.data.feed import Feed, read
 from modelspec.engine.data.rows import Indices, Rows
+from modelspec.engine.data.wanted import refuse
+from modelspec.language.shapes import show
 
 #: Samples of files that stream are kept in memory up to this many bytes as tensors.
 KEPT = 1 << 28
@@ -95,5 +97,18 @@ def load(
     for at in range(start, stop, step):
         indices = np.arange(at, min(at + step, stop))
         for name, piece in read(feeds, rows, indices).items():
+            if piece.shape[1:] != tensors[name].shape[1:]:
+                refuse_uneven(name, first[name], piece, rows.place(at))
             tensors[name][at - start : at - start + len(piece)] = piece
     return tensors
+
+
+def refuse_uneven(name: str, first: Tensor, piece: Tensor, place: str) -> NoReturn:
+    refuse(
+        "ragged-row",
+        f"`{name}` takes values of one shape",
+        notes=[
+            f"{place}: from here on {show(piece.shape[1:])}, and before {show(first.shape[1:])}"
+        ],
+        help=["pad the lists to one length"],
+    )

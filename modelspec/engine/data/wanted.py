@@ -41,7 +41,12 @@ class Wanted(NamedTuple):
 
     @property
     def span(self) -> Span | None:
-        return None if self.field is None else self.field.span
+        """Where the spec says which columns feed it."""
+        if self.field is None:
+            return None
+        spans = getattr(self.field, "spans", {})
+        found: Span | None = spans.get("columns") or spans.get("column") or self.field.span
+        return found
 
 
 class BadCell(Exception):
