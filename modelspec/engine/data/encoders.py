@@ -21,8 +21,8 @@ Key = str | int | float | bool
 class Encoder(Protocol):
     """Values (samples, ...) in, numbers out.
 
-    `reads` says what it takes: `numbers` or `classes`. `see` is given train piece by piece, then
-    `learnt` ends it; `state` is what must be kept, and `decode` goes back from a model's output.
+    `reads` says what it takes: `numbers` or `classes`. `see` is given train piece by piece, none of
+    them empty; `state` is what must be kept, and `decode` goes back from a model's output.
     """
 
     reads: str
