@@ -26,7 +26,7 @@ def heads(graph: Graph, report: Report) -> None:
         if tensor.shape is None:
             continue
         _losses(graph, head, tensor, target, report)
-        _metrics(head, tensor, target)
+        _metrics(head, tensor, target, report)
 
 
 def _losses(graph: Graph, head: Head, tensor: Tensor, target: Target, report: Report) -> None:
@@ -63,7 +63,7 @@ def _losses(graph: Graph, head: Head, tensor: Tensor, target: Target, report: Re
     head.target_shape, head.target_dtype = wanted
 
 
-def _metrics(head: Head, tensor: Tensor, target: Target) -> None:
+def _metrics(head: Head, tensor: Tensor, target: Target, report: Report) -> None:
     for metric in target.metrics:
         if metric == "accuracy":
             loss = head.losses[0] if head.losses else None
@@ -73,6 +73,16 @@ def _metrics(head: Head, tensor: Tensor, target: Target) -> None:
         elif not isinstance(metric, str):
             head.metrics.append(metric)
             head.metric_names.append(metric.name)
+    for metric in head.metrics:
+        misfit = metric.misfit(tensor.shape or (), head.target_shape)
+        if misfit is not None:
+            report.error(
+                "metric-misfit",
+                misfit.message,
+                target.spans.get("metrics", target.span),
+                also=[(tensor.span, f"`{tensor.name}` is {shapes.show(tensor.shape or ())}")],
+                help=misfit.help or (),
+            )
     # Two metrics of one name are told apart as Keras does: `auc`, `auc_1`.
     for at, name in enumerate(head.metric_names):
         count = head.metric_names[:at].count(name)

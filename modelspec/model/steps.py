@@ -219,6 +219,8 @@ class Steps:
                 return False
         first = self.graph.owners.get(definition.path)
         if first is None:
+            if not all(self.starts(weight, definition, call) for weight in weights):
+                return False
             shown = [shapes.show(t.shape or ()) for t in flat(given)]
             self.graph.owners[definition.path] = Owner(definition, weights, call, shown)
             return True

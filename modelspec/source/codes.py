@@ -42,6 +42,7 @@ CODES: dict[str, str] = {
     "needs-from": "It is not clear what the entry is called on.",
     "wrong-inputs": "The call's inputs are not those that the layer or graph has.",
     "loss-misfit": "The loss does not fit the shape or the activation of its output.",
+    "metric-misfit": "The metric cannot measure such an output, or such targets.",
     "no-output": "Nothing leaves the graph.",
     "unused-input": "Nothing reads this input.",
     "unused-definition": "A block, a shared layer or a parameter is never used.",
