@@ -156,7 +156,7 @@ class Steps:
                 "wrong-inputs",
                 f"`{layer.title()}` wraps a layer with one input",
                 call.span,
-                f"`{inner.kind}` has {len(ports)}",
+                f"`{inner.title}` has {len(ports)}",
             )
             return None
         arguments: list[Any] = [
@@ -229,6 +229,27 @@ class Steps:
             for old, new in zip(first.weights, weights, strict=True)
         )
 
+    def starts(self, weight: Weight, definition: Definition, call: Call) -> bool:
+        """Whether the words that a weight is given to can take its shape."""
+        words: dict[str, Any] = {
+            "initializer": weight.initializer,
+            "regularizer": weight.regularizer,
+            "constraint": weight.constraint,
+        }
+        for kind, word in words.items():
+            misfit = None if word is None else word.misfit(weight.shape)
+            if misfit is not None:
+                spans: Any = definition.layer.__dict__.get("spans", {}) if definition.layer else {}
+                self.report.error(
+                    "rejected-argument",
+                    f"`{definition.kind}`: {misfit.message}",
+                    spans.get(f"{weight.name}_{kind}", call.span),
+                    f"of `{weight.name}`",
+                    help=misfit.help or (),
+                )
+                return False
+        return True
+
     def differs(self, first: Owner, old: Weight, new: Weight, call: Call, given: list[Any]) -> bool:
         """Report a call that would need other weights than the first one."""
         now = ", ".join(shapes.show(t.shape or ()) for t in flat(given))
@@ -248,9 +269,10 @@ class Steps:
     ) -> None:
         spans = definition.layer.__dict__.get("spans", {}) if definition.layer else {}
         place = spans.get(rejected.argument) or call.from_span or call.span
-        code = "rejected-argument" if rejected.argument else "shapes-differ"
+        # A default that several inputs do not go with is about the inputs.
+        written = rejected.argument in spans or len(flat(given)) == 1
         self.report.error(
-            code,
+            "rejected-argument" if rejected.argument and written else "shapes-differ",
             f"`{definition.kind}`: {rejected.message}",
             place,
             f"`{rejected.argument}`" if rejected.argument in spans else "",
