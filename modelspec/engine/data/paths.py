@@ -22,6 +22,7 @@ def files(word: Any) -> list[str]:
 
 def _from(span: Span | None, path: str) -> str:
     """A path as the working directory sees it: those of a spec start from the spec's folder."""
+    path = os.path.expanduser(path)
     if span is None or not span.source.is_file:
         return path
     return os.path.join(span.source.folder, path)
