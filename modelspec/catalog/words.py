@@ -133,7 +133,7 @@ class Words:
         if failed:
             raise Reported
         word = cls.of(values)
-        word.__dict__["spans"] = spans
+        word.__dict__ |= {"spans": spans, "span": place}
         try:
             word.check()
         except Reject as rejected:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from modelspec.catalog.metrics import Metric
 from modelspec.catalog.words import bind, snake
 from modelspec.language import shapes
 from modelspec.model.graph import Graph, Head, Tensor
@@ -39,7 +40,7 @@ def _losses(graph: Graph, head: Head, tensor: Tensor, target: Target, report: Re
             report.error(
                 "loss-misfit",
                 misfit.message,
-                target.spans.get("loss", target.span),
+                loss.__dict__["span"],
                 f"`{snake(type(loss).__name__)}`",
                 also=[(tensor.span, f"`{tensor.name}` is {shapes.show(tensor.shape)}"
                        + (f", {snake(activation)}" if activation else ""))],
@@ -68,7 +69,9 @@ def _metrics(head: Head, tensor: Tensor, target: Target, report: Report) -> None
         if metric == "accuracy":
             loss = head.losses[0] if head.losses else None
             default = loss.default_accuracy(tensor.shape or ()) if loss else "BinaryAccuracy"
-            head.metrics.append(bind("metrics", default))
+            meant: Metric = bind("metrics", default)
+            meant.__dict__["span"] = target.spans.get("metrics", target.span)
+            head.metrics.append(meant)
             head.metric_names.append("accuracy")
         elif not isinstance(metric, str):
             head.metrics.append(metric)
@@ -79,7 +82,7 @@ def _metrics(head: Head, tensor: Tensor, target: Target, report: Report) -> None
             report.error(
                 "metric-misfit",
                 misfit.message,
-                target.spans.get("metrics", target.span),
+                metric.__dict__["span"],
                 also=[(tensor.span, f"`{tensor.name}` is {shapes.show(tensor.shape or ())}")],
                 help=misfit.help or (),
             )
