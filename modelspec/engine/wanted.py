@@ -39,11 +39,9 @@ def everything(graph: Graph) -> list[Wanted]:
         found.append(
             Wanted(name, "target", head.target_shape, head.target_dtype, fields.get(name), high)
         )
-        weight = f"{name}.sample_weight"
-        if weight in fields:
-            found.append(Wanted(weight, "weight", (), "float32", fields[weight]))
-    if "sample_weight" in fields:
-        found.append(Wanted("sample_weight", "weight", (), "float32", fields["sample_weight"]))
+    # Weights without a field are taken where the data has a column of that name.
+    weights = ["sample_weight", *(f"{name}.sample_weight" for name in graph.heads)]
+    found += [Wanted(name, "weight", (), "float32", fields.get(name)) for name in weights]
     return found
 
 
