@@ -1,0 +1,1 @@
+"""Measurements of speed. Ratios are printed, never asserted: a busy machine disturbs both sides."""
