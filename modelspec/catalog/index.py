@@ -14,13 +14,18 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
             "Conv1D", "Conv2D", "Conv3D", "SeparableConv2D", "DepthwiseConv2D", "Conv2DTranspose",
         ),
         "layers.pooling": (
-            "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D",
-            "GlobalMaxPooling1D", "GlobalMaxPooling2D",
-            "GlobalAveragePooling1D", "GlobalAveragePooling2D",
+            "MaxPooling1D", "MaxPooling2D", "MaxPooling3D",
+            "AveragePooling1D", "AveragePooling2D", "AveragePooling3D",
+            "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D",
+            "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D",
+            "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D",
+            "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D",
         ),
         "layers.reshaping": (
             "Flatten", "Reshape", "Permute", "RepeatVector",
-            "ZeroPadding2D", "Cropping2D", "UpSampling2D",
+            "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D",
+            "Cropping1D", "Cropping2D", "Cropping3D",
+            "UpSampling1D", "UpSampling2D", "UpSampling3D",
         ),
         "layers.merging": (
             "Concatenate", "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Dot",
@@ -87,6 +92,15 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
 
 #: group -> a further spelling -> the word's own name (the snake-case form needs no entry)
 ALIASES: dict[str, dict[str, str]] = {
+    "layers": {
+        "MaxPool1D": "MaxPooling1D", "MaxPool2D": "MaxPooling2D", "MaxPool3D": "MaxPooling3D",
+        "AvgPool1D": "AveragePooling1D", "AvgPool2D": "AveragePooling2D",
+        "AvgPool3D": "AveragePooling3D",
+        "GlobalMaxPool1D": "GlobalMaxPooling1D", "GlobalMaxPool2D": "GlobalMaxPooling2D",
+        "GlobalMaxPool3D": "GlobalMaxPooling3D",
+        "GlobalAvgPool1D": "GlobalAveragePooling1D", "GlobalAvgPool2D": "GlobalAveragePooling2D",
+        "GlobalAvgPool3D": "GlobalAveragePooling3D",
+    },
     "activations": {"swish": "Silu", "hard_swish": "HardSilu"},
     "initializers": {
         "zero": "Zeros", "one": "Ones", "normal": "RandomNormal", "uniform": "RandomUniform",

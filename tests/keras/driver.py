@@ -39,6 +39,9 @@ KERAS_NAMES: dict[str, dict[str, str]] = {}
 #: Arguments that Keras refuses on its torch backend and that change nothing here.
 NOT_ON_TORCH = {"BatchNormalization": {"synchronized"}}
 
+#: (layer, argument, value) that Keras refuses on its torch backend: the owner's tests hold them.
+HELD_ELSEWHERE = {("UpSampling2D", "interpolation", "lanczos3")}
+
 #: Layers whose mask Keras takes as an argument: called with an initial state, it looks for no mask
 #: on the sequence (`Layer.__call__` looks for `sequences_mask`, which their calls do not take).
 MASK_IS_AN_ARGUMENT = {"LSTM", "GRU", "SimpleRNN", "Bidirectional"}
@@ -62,6 +65,12 @@ class Example(NamedTuple):
     @property
     def seed(self) -> int:
         return zlib.crc32(self.id.encode())
+
+    @property
+    def in_keras(self) -> bool:
+        """Whether Keras has it on torch."""
+        given = {(self.name, key, str(value)) for key, value in self.plain.items()}
+        return self.name not in FOREIGN and not given & HELD_ELSEWHERE
 
 
 def examples() -> list[Example]:

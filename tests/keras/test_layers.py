@@ -19,7 +19,6 @@ from modelspec.engine.lowering import lowering
 from modelspec.language.layer import Layer
 from modelspec.language.word import Reject
 from tests.keras.driver import (
-    FOREIGN,
     KERAS_NAMES,
     MASK_IS_AN_ARGUMENT,
     Pair,
@@ -39,9 +38,7 @@ VALUES, GRADIENTS = 1e-5, 1e-4
 UNWRITTEN: set[str] = set()
 
 EXAMPLES = examples()
-each = pytest.mark.parametrize(
-    "example", [e for e in EXAMPLES if e.name not in FOREIGN], ids=lambda e: e.id
-)
+each = pytest.mark.parametrize("example", [e for e in EXAMPLES if e.in_keras], ids=lambda e: e.id)
 
 
 def listed(outputs: Any) -> list[Any]:

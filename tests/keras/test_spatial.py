@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import keras
+import numpy
 import pytest
 import torch
 from torch import Tensor
@@ -177,3 +178,35 @@ def test_softmax_gives_masked_steps_nothing():
     torch.testing.assert_close(
         call(layer("Softmax"), wide, mask=there), keras.layers.Softmax()(wide, mask=there)
     )
+
+
+def lanczos(x: float, radius: int) -> float:
+    return float(numpy.sinc(x) * numpy.sinc(x / radius)) if abs(x) <= radius else 0.0
+
+
+@pytest.mark.parametrize(("length", "factor", "radius"), [(6, 2, 3), (4, 3, 3), (9, 2, 5)])
+def test_lanczos_upsampling_is_the_windowed_sinc_of_the_cells_that_exist(length, factor, radius):
+    """As Keras has it on JAX (`jax.image.resize`); its torch backend refuses it."""
+    x = torch.randn(1, length, 1, 1, dtype=torch.float64)
+    of = layer("UpSampling2D", size=[factor, 1], interpolation=f"lanczos{radius}")
+    y = call(of, x)[0, :, 0, 0]
+    for at in range(length * factor):
+        place = (at + 0.5) / factor - 0.5
+        weights = torch.tensor([lanczos(place - i, radius) for i in range(length)]).double()
+        expected = (weights * x[0, :, 0, 0]).sum() / weights.sum()
+        torch.testing.assert_close(y[at], expected)
+
+
+def test_values_between_integers_are_not_looked_for():
+    with pytest.raises(Reject) as caught:
+        layer("UpSampling2D", interpolation="bilinear").dtypes("float32", "int32")
+    assert caught.value.message == "`bilinear` finds values in between, and the input is int32"
+
+
+@pytest.mark.parametrize("name", ["MaxPooling1D", "MaxPooling2D", "MaxPooling3D"])
+def test_integers_are_pooled_exactly(name):
+    of = layer(name)
+    x = torch.randint(-(2**50), 2**50, (2, *[4] * of.rank, 1))
+    y = call(of, x)
+    assert y.dtype == torch.int64
+    torch.testing.assert_close(y, call(of, x.double()).long())

@@ -11,15 +11,13 @@ from modelspec.language.layer import Layer
 from modelspec.language.shapes import Shape, size
 
 __all__ = [
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "MaxPooling1D",
-    "MaxPooling2D",
-]
+    "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D",
+    "AveragePooling1D", "AveragePooling2D", "AveragePooling3D",
+    "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D",
+    "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D",
+    "MaxPooling1D", "MaxPooling2D", "MaxPooling3D",
+]  # fmt: skip
 
 
 class Pooling(Layer):
@@ -61,12 +59,24 @@ class MaxPooling1D(Pooling):
     """The largest of each window, over time."""
 
     rank = 1
+    accepts = "number"
+    gives = "same"
 
 
 class MaxPooling2D(Pooling):
     """The largest of each window, over an image."""
 
     rank = 2
+    accepts = "number"
+    gives = "same"
+
+
+class MaxPooling3D(Pooling):
+    """The largest of each window, over a volume."""
+
+    rank = 3
+    accepts = "number"
+    gives = "same"
 
 
 class AveragePooling1D(Pooling):
@@ -83,11 +93,17 @@ class AveragePooling2D(Pooling):
     pool_size = Sizes("Size of the window.")
 
 
+class AveragePooling3D(Pooling):
+    """The mean of each window, over a volume."""
+
+    rank = 3
+    pool_size = Sizes("Size of the window.")
+
+
 class GlobalPooling(Layer):
     """All of space at once, for each channel."""
 
     rank: ClassVar[int] = 0
-    accepts = "float"
 
     data_format = data_format()
     keepdims = Bool("Whether the axes of space stay, each of size 1.", default=False)
@@ -108,12 +124,21 @@ class GlobalMaxPooling1D(GlobalPooling):
     """The largest value over time, for each channel."""
 
     rank = 1
+    gives = "same"
 
 
 class GlobalMaxPooling2D(GlobalPooling):
     """The largest value over an image, for each channel."""
 
     rank = 2
+    gives = "same"
+
+
+class GlobalMaxPooling3D(GlobalPooling):
+    """The largest value over a volume, for each channel."""
+
+    rank = 3
+    gives = "same"
 
 
 class GlobalAveragePooling1D(GlobalPooling):
@@ -126,3 +151,69 @@ class GlobalAveragePooling2D(GlobalPooling):
     """The mean over an image, for each channel."""
 
     rank = 2
+
+
+class GlobalAveragePooling3D(GlobalPooling):
+    """The mean over a volume, for each channel."""
+
+    rank = 3
+
+
+class AdaptivePooling(Layer):
+    """Windows that are chosen so that the output has a given size.
+
+    Cell `i` of `n` sees from `floor(i * size / n)` to before `ceil((i + 1) * size / n)`.
+    """
+
+    rank: ClassVar[int] = 0
+    accepts = "float"
+
+    output_size = Sizes("Size of the output over space.")
+    data_format = data_format()
+
+    @property
+    def takes(self) -> str:
+        return axes(self.rank, self.data_format)
+
+    def shape(self, x: Shape) -> Shape:
+        _, channels = split(x, self.data_format)
+        return joined(self.output_size, channels, self.data_format)
+
+    def flops(self, output: Shape, x: Shape) -> int | None:
+        return size(x)
+
+
+class AdaptiveAveragePooling1D(AdaptivePooling):
+    """The mean of each of a given number of windows, over time."""
+
+    rank = 1
+
+
+class AdaptiveAveragePooling2D(AdaptivePooling):
+    """The mean of each of a given number of windows, over an image."""
+
+    rank = 2
+
+
+class AdaptiveAveragePooling3D(AdaptivePooling):
+    """The mean of each of a given number of windows, over a volume."""
+
+    rank = 3
+
+
+class AdaptiveMaxPooling1D(AdaptivePooling):
+    """The largest of each of a given number of windows, over time."""
+
+    rank = 1
+
+
+class AdaptiveMaxPooling2D(AdaptivePooling):
+    """The largest of each of a given number of windows, over an image."""
+
+    rank = 2
+
+
+class AdaptiveMaxPooling3D(AdaptivePooling):
+    """The largest of each of a given number of windows, over a volume."""
+
+    rank = 3

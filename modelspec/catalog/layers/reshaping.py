@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from modelspec.catalog.spatial import axes, data_format, joined, plus, split, times
+from modelspec.language import dtypes
 from modelspec.language.kinds import Choice, Dims, Either, Int, ListOf, Sizes
 from modelspec.language.layer import Layer, Reject
 from modelspec.language.shapes import Dim, Shape, show, size
 
 __all__ = [
-    "Cropping2D",
-    "Flatten",
-    "Permute",
-    "RepeatVector",
-    "Reshape",
-    "UpSampling2D",
-    "ZeroPadding2D",
-]
+    "Cropping1D", "Cropping2D", "Cropping3D", "Flatten", "Permute", "RepeatVector", "Reshape",
+    "UpSampling1D", "UpSampling2D", "UpSampling3D",
+    "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D",
+]  # fmt: skip
 
 
 class Moving(Layer):
@@ -111,78 +108,177 @@ class RepeatVector(Moving):
         return (self.n, *x)
 
 
-def edges(doc: str, default: Any) -> Either:
+def edges(doc: str, rank: int, default: Any) -> Either:
     """How many cells at each edge: one number, one for each axis, or one for each edge."""
     cells = Int("How many cells.", min=0)
     pair = ListOf("[before, after].", cells, length=2)
-    each = ListOf("One for each axis.", Either("Of an axis.", cells, pair), length=2)
+    if rank == 1:
+        return Either(doc, cells, pair, default=default)
+    each = ListOf("One for each axis.", Either("Of an axis.", cells, pair), length=rank)
     return Either(doc, cells, each, default=default)
 
 
-def pairs(value: Any) -> tuple[tuple[int, int], ...]:
-    """What `edges` reads, as (before, after) for each axis."""
-    each = value if isinstance(value, list) else [value, value]
-    return tuple((e[0], e[1]) if isinstance(e, list) else (e, e) for e in each)
+class Edges(Moving):
+    """Changes what stands at the edges of space, `rank` axes of it."""
 
-
-class ZeroPadding2D(Moving):
-    """An image with zeros around it."""
-
-    rank: ClassVar[int] = 2
-    padding = edges(
-        "Cells to add: one number, [height, width], or [[top, bottom], [left, right]].", [1, 1]
-    )
-    data_format = data_format()
+    rank: ClassVar[int] = 0
+    data_format: Any = "channels_last"
 
     @property
     def takes(self) -> str:
-        return axes(2, self.data_format)
+        return axes(self.rank, self.data_format)
+
+    def pairs(self, cells: Any) -> tuple[tuple[int, int], ...]:
+        """What `edges` reads, as (before, after) for each axis."""
+        if not isinstance(cells, list):
+            return ((cells, cells),) * self.rank
+        if self.rank == 1:
+            return ((cells[0], cells[1]),)
+        return tuple((c[0], c[1]) if isinstance(c, list) else (c, c) for c in cells)
+
+
+class ZeroPadding(Edges):
+    """Zeros around."""
+
+    padding: Any
 
     def shape(self, x: Shape) -> Shape:
         space, channels = split(x, self.data_format)
-        grown = [plus(d, a + b) for d, (a, b) in zip(space, pairs(self.padding), strict=True)]
+        around = self.pairs(self.padding)
+        grown = [plus(d, a + b) for d, (a, b) in zip(space, around, strict=True)]
         return joined(grown, channels, self.data_format)
 
 
-class Cropping2D(Moving):
+class ZeroPadding1D(ZeroPadding):
+    """A sequence with zeros before and after."""
+
+    rank = 1
+    padding = edges("Steps to add: one number, or [before, after].", 1, 1)
+    data_format = data_format()
+
+
+class ZeroPadding2D(ZeroPadding):
+    """An image with zeros around it."""
+
+    rank = 2
+    padding = edges(
+        "Cells to add: one number, [height, width], or [[top, bottom], [left, right]].", 2, [1, 1]
+    )
+    data_format = data_format()
+
+
+class ZeroPadding3D(ZeroPadding):
+    """A volume with zeros around it."""
+
+    rank = 3
+    padding = edges(
+        "Cells to add: one number, one for each axis, or [before, after] for each axis.",
+        3,
+        [[1, 1], [1, 1], [1, 1]],
+    )
+    data_format = data_format()
+
+
+class Cropping(Edges):
+    """Without the edges."""
+
+    cropping: Any
+
+    def shape(self, x: Shape) -> Shape:
+        space, channels = split(x, self.data_format)
+        around = self.pairs(self.cropping)
+        for length, (a, b) in zip(space, around, strict=True):
+            if isinstance(length, int) and a + b >= length:
+                raise Reject("cropping", f"cutting {a} and {b} leaves nothing of {length}")
+        left = [plus(d, -a - b) for d, (a, b) in zip(space, around, strict=True)]
+        return joined(left, channels, self.data_format)
+
+
+class Cropping1D(Cropping):
+    """A sequence without its first and last steps."""
+
+    rank = 1
+    cropping = edges("Steps to cut: one number, or [before, after].", 1, [1, 1])
+
+
+class Cropping2D(Cropping):
     """An image without its edges."""
 
-    rank: ClassVar[int] = 2
+    rank = 2
     cropping = edges(
         "Cells to cut: one number, [height, width], or [[top, bottom], [left, right]].",
+        2,
         [[0, 0], [0, 0]],
     )
     data_format = data_format()
 
-    @property
-    def takes(self) -> str:
-        return axes(2, self.data_format)
 
-    def shape(self, x: Shape) -> Shape:
-        space, channels = split(x, self.data_format)
-        for length, (a, b) in zip(space, pairs(self.cropping), strict=True):
-            if isinstance(length, int) and a + b >= length:
-                raise Reject("cropping", f"cutting {a} and {b} leaves nothing of {length}")
-        left = [plus(d, -a - b) for d, (a, b) in zip(space, pairs(self.cropping), strict=True)]
-        return joined(left, channels, self.data_format)
+class Cropping3D(Cropping):
+    """A volume without its edges."""
 
-
-class UpSampling2D(Layer):
-    """An image enlarged by a whole factor."""
-
-    rank: ClassVar[int] = 2
-    accepts = "float"
-    size = Sizes("The factor for height and width.", default=2)
-    data_format = data_format()
-    interpolation = Choice(
-        "How the cells in between are found.", "nearest", "bilinear", "bicubic", default="nearest"
+    rank = 3
+    cropping = edges(
+        "Cells to cut: one number, one for each axis, or [before, after] for each axis.",
+        3,
+        [[1, 1], [1, 1], [1, 1]],
     )
+    data_format = data_format()
+
+
+class UpSampling(Moving):
+    """Every cell several times, along `rank` axes of space."""
+
+    rank: ClassVar[int] = 0
+    size = Sizes("The factor for each axis of space.", default=2)
+    data_format: Any = "channels_last"
 
     @property
     def takes(self) -> str:
-        return axes(2, self.data_format)
+        return axes(self.rank, self.data_format)
 
     def shape(self, x: Shape) -> Shape:
         space, channels = split(x, self.data_format)
         grown = [times(d, factor) for d, factor in zip(space, self.size, strict=True)]
         return joined(grown, channels, self.data_format)
+
+
+class UpSampling1D(UpSampling):
+    """Every step of a sequence several times."""
+
+    rank = 1
+    size = Sizes("How many times.", default=2)
+
+
+class UpSampling2D(UpSampling):
+    """An image enlarged by a whole factor."""
+
+    rank = 2
+    size = Sizes("The factor for height and width.", default=2)
+    data_format = data_format()
+    interpolation = Choice(
+        "How the cells in between are found.",
+        "nearest", "bilinear", "bicubic", "lanczos3", "lanczos5",
+        default="nearest",
+    )  # fmt: skip
+
+    def dtypes(self, compute: str, *inputs: Any) -> list[str]:
+        if self.interpolation != "nearest" and not dtypes.is_float(inputs[0]):
+            raise Reject(
+                "interpolation",
+                f"`{self.interpolation}` finds values in between, and the input is {inputs[0]}",
+                "take `interpolation: nearest`, or a float input",
+            )
+        return super().dtypes(compute, *inputs)
+
+    def flops(self, output: Shape, x: Shape) -> int | None:
+        cells = {"nearest": 0, "bilinear": 2, "bicubic": 4, "lanczos3": 6, "lanczos5": 10}
+        seen, count = cells[self.interpolation], size(output)
+        # A multiply-add for each cell that is seen, along one axis and then the other.
+        return None if count is None else count * 4 * seen
+
+
+class UpSampling3D(UpSampling):
+    """Every cell of a volume several times."""
+
+    rank = 3
+    data_format = data_format()

@@ -5,38 +5,44 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from modelspec.catalog.layers.pooling import (
-    AveragePooling1D,
-    AveragePooling2D,
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-    GlobalPooling,
-    MaxPooling1D,
-    MaxPooling2D,
-    Pooling,
-)
+from modelspec.catalog.layers import pooling as declared
 from modelspec.engine.lowering import lowers
 from modelspec.engine.spatial import grid, lifted, same, ungrid
 
+Pools = dict[int, Callable[..., Tensor]]
 
-@lowers(MaxPooling1D)
-@lowers(MaxPooling2D)
-def largest(p: Pooling, w: Any, x: Tensor) -> Tensor:
-    return pooled(p, x, F.max_pool2d)
+#: Torch's kernels by rank; a sequence is an image of height one.
+LARGEST: Pools = {1: F.max_pool2d, 2: F.max_pool2d, 3: F.max_pool3d}
+MEAN: Pools = {1: F.avg_pool2d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+ADAPTIVE_LARGEST: Pools = {
+    1: F.adaptive_max_pool2d, 2: F.adaptive_max_pool2d, 3: F.adaptive_max_pool3d
+}  # fmt: skip
+ADAPTIVE_MEAN: Pools = {
+    1: F.adaptive_avg_pool2d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d
+}  # fmt: skip
 
 
-@lowers(AveragePooling1D)
-@lowers(AveragePooling2D)
-def mean(p: Pooling, w: Any, x: Tensor) -> Tensor:
-    return pooled(p, x, F.avg_pool2d, count_include_pad=False)
+@lowers(declared.MaxPooling1D)
+@lowers(declared.MaxPooling2D)
+@lowers(declared.MaxPooling3D)
+def largest(p: declared.Pooling, w: Any, x: Tensor) -> Tensor:
+    # Torch's kernels on a GPU know no integers; float64 holds those up to 2**53.
+    floating = x if x.is_floating_point() else x.double()
+    return pooled(p, floating, LARGEST[p.rank]).to(x.dtype)
 
 
-def pooled(p: Pooling, x: Tensor, pool: Callable[..., Tensor], **more: Any) -> Tensor:
+@lowers(declared.AveragePooling1D)
+@lowers(declared.AveragePooling2D)
+@lowers(declared.AveragePooling3D)
+def mean(p: declared.Pooling, w: Any, x: Tensor) -> Tensor:
+    return pooled(p, x, MEAN[p.rank], count_include_pad=False)
+
+
+def pooled(p: declared.Pooling, x: Tensor, pool: Callable[..., Tensor], **more: Any) -> Tensor:
     """The window slid over a grid.
 
     For `same` padding the odd cell stands at the end. Torch pads both ends alike, so a window
@@ -58,30 +64,54 @@ def pooled(p: Pooling, x: Tensor, pool: Callable[..., Tensor], **more: Any) -> T
     return ungrid(p, y)
 
 
-def space(p: GlobalPooling) -> tuple[int, ...]:
+def space(p: declared.GlobalPooling) -> tuple[int, ...]:
     """The axes of space in a batch."""
     first = 2 if p.data_format == "channels_first" else 1
     return tuple(range(first, first + p.rank))
 
 
-@lowers(GlobalMaxPooling1D)
-@lowers(GlobalMaxPooling2D)
-def global_largest(p: GlobalPooling, w: Any, x: Tensor) -> Tensor:
+@lowers(declared.GlobalMaxPooling1D)
+@lowers(declared.GlobalMaxPooling2D)
+@lowers(declared.GlobalMaxPooling3D)
+def global_largest(p: declared.GlobalPooling, w: Any, x: Tensor) -> Tensor:
     return x.amax(space(p), keepdim=p.keepdims)  # (batch, channels)
 
 
-@lowers(GlobalAveragePooling2D)
-def global_mean(p: GlobalAveragePooling2D, w: Any, x: Tensor) -> Tensor:
-    return x.mean(space(p), keepdim=p.keepdims)  # (batch, channels)
+@lowers(declared.GlobalAveragePooling2D)
+@lowers(declared.GlobalAveragePooling3D)
+def global_mean(p: declared.GlobalPooling, w: Any, x: Tensor) -> Tensor:
+    return floats(x).mean(space(p), keepdim=p.keepdims)  # (batch, channels)
 
 
-@lowers(GlobalAveragePooling1D)
+@lowers(declared.GlobalAveragePooling1D)
 def mean_over_time(
-    p: GlobalAveragePooling1D, w: Any, x: Tensor, *, mask: Tensor | None = None
+    p: declared.GlobalPooling, w: Any, x: Tensor, *, mask: Tensor | None = None
 ) -> Tensor:
-    axis = space(p)
+    axis, x = space(p), floats(x)
     if mask is None:
         return x.mean(axis, keepdim=p.keepdims)  # (batch, channels)
     there = mask.unsqueeze(1 if p.data_format == "channels_first" else 2)  # (batch, time, 1)
     total = x.where(there, 0).sum(axis, keepdim=p.keepdims)
     return total / there.to(x.dtype).sum(axis, keepdim=p.keepdims)
+
+
+@lowers(declared.AdaptiveMaxPooling1D)
+@lowers(declared.AdaptiveMaxPooling2D)
+@lowers(declared.AdaptiveMaxPooling3D)
+def adaptive_largest(p: declared.AdaptivePooling, w: Any, x: Tensor) -> Tensor:
+    return adapted(p, x, ADAPTIVE_LARGEST[p.rank])
+
+
+@lowers(declared.AdaptiveAveragePooling1D)
+@lowers(declared.AdaptiveAveragePooling2D)
+@lowers(declared.AdaptiveAveragePooling3D)
+def adaptive_mean(p: declared.AdaptivePooling, w: Any, x: Tensor) -> Tensor:
+    return adapted(p, x, ADAPTIVE_MEAN[p.rank])
+
+
+def adapted(p: declared.AdaptivePooling, x: Tensor, pool: Callable[..., Tensor]) -> Tensor:
+    return ungrid(p, pool(grid(p, x), lifted(p, p.output_size)))  # (batch, *output_size, channels)
+
+
+def floats(x: Tensor) -> Tensor:
+    return x if x.is_floating_point() else x.to(torch.get_default_dtype())
