@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from modelspec.catalog.words import snake
 from modelspec.language.kinds import Bool, Choice, Float, Int
 from modelspec.language.shapes import Dim, Shape, show
 from modelspec.language.word import Reject, Word
@@ -69,12 +70,13 @@ def wrong_range(loss: Loss, activation: str | None, wanted: str, with_it: str) -
             return None
         return Reject(
             "from_logits",
-            f"`from_logits` is for outputs without an activation; this one ends in `{activation}`",
+            "`from_logits` is for outputs without an activation; "
+            f"this one ends in `{snake(activation)}`",
             "leave `from_logits` out, or the activation",
         )
     if activation is None or activation in loss.suits:
         return None
-    ends = "has no activation" if activation == "Linear" else f"ends in `{activation}`"
+    ends = "has no activation" if activation == "Linear" else f"ends in `{snake(activation)}`"
     return Reject(
         "",
         f"`{name}` takes {wanted}, and this output {ends}",
@@ -185,7 +187,8 @@ class KLDivergence(Loss):
         if activation in ("LogSoftmax", "LogSigmoid", "Tanh", "Softsign"):
             return Reject(
                 "",
-                f"`KLDivergence` takes probabilities, and this output ends in `{activation}`",
+                "`KLDivergence` takes probabilities, and this output ends in "
+                f"`{snake(activation)}`",
                 "write `activation: softmax`",
             )
         return super().misfit(output, activation)

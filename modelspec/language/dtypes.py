@@ -35,3 +35,34 @@ def accepts(wanted: str, dtype: str) -> bool:
     if wanted == "integer":
         return is_integer(dtype) or dtype == "bool"
     return dtype == wanted
+
+
+def described(wanted: str) -> str:
+    """What `accepts` takes, in words."""
+    words = {"number": "numbers", "float": "floating-point numbers", "integer": "integers"}
+    return words.get(wanted, wanted)
+
+
+def of_number(value: bool | int | float, compute: str) -> str:
+    """What a number counts as among tensors: a float as the compute dtype, an integer as the
+    narrowest one, so that it widens nothing.
+    """
+    return compute if isinstance(value, float) else "bool"
+
+
+def promote(kinds: list[str]) -> str:
+    """The integer dtype that holds the values of several; booleans give way to all.
+
+    As NumPy and JAX have it. (Keras, without 64-bit types, gives int32 where this gives int64.)
+    """
+    wide = max((BYTES[kind] for kind in kinds), default=1)
+    signed = [kind for kind in kinds if kind.startswith("int")]
+    unsigned = [kind for kind in kinds if kind.startswith("uint")]
+    if not signed and not unsigned:
+        return "bool"
+    if not signed:
+        return f"uint{8 * wide}"
+    widest = max((BYTES[kind] for kind in unsigned), default=0)
+    if widest and widest >= max(BYTES[kind] for kind in signed):
+        wide = min(2 * widest, 8)
+    return f"int{8 * wide}"

@@ -57,7 +57,7 @@ def fact(node: Node) -> str:
     if isinstance(value, bool):
         return f"`{node.text}` is a boolean"
     if isinstance(value, str):
-        return "this is a string"
+        return f"`{value}` is a string" if 0 < len(value) < 40 else "this is a string"
     return f"this is {node.text}"
 
 

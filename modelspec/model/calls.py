@@ -109,7 +109,7 @@ class Binder:
         example = ", ".join(f"{p.name}: ..." for p in ports if not p.optional)
         self.report.error(
             "wrong-inputs",
-            f"`{call.definition.kind}` is called on "
+            f"`{call.definition.title}` is called on "
             + ("one tensor" if one else f"{len(ports)} inputs: {named}"),
             span,
             f"{count} given",
@@ -136,7 +136,7 @@ class Binder:
             if key not in known:
                 self.report.error(
                     "wrong-inputs",
-                    f"`{call.definition.kind}` has no input `{key}`",
+                    f"`{call.definition.title}` has no input `{key}`",
                     entry.key.span,
                     "unknown",
                     also=self.where(call),
@@ -166,7 +166,7 @@ class Binder:
             listed = ", ".join(f"`{name}`" for name in missing)
             self.report.error(
                 "wrong-inputs",
-                f"`{call.definition.kind}` needs {listed}",
+                f"`{call.definition.title}` needs {listed}",
                 written.span,
                 f"{listed} missing",
                 also=self.where(call),

@@ -113,7 +113,7 @@ class Checker:
         self.calls(body, inner, program, name)
         for error in self.report.errors[before:]:
             # The fault may lie in the call as well as in the graph: show both.
-            error.also += (Label(call.span, f"inside this call of `{definition.kind}`"),)
+            error.also += (Label(call.span, f"inside this call of `{definition.title}`"),)
 
     def enters(
         self, call: Call, definition: Definition, one: Input, given: Tensor, bound: dict[str, Any]

@@ -12,6 +12,7 @@ from modelspec.model.parts import cut
 from modelspec.model.reading import unknown_key
 from modelspec.model.scope import Block, Scope
 from modelspec.model.spec import Definition
+from modelspec.source.diagnostics import Label
 from modelspec.source.suggest import did_you_mean
 from modelspec.source.text import Span
 from modelspec.source.tree import Entry, Mapping, Node, Scalar, to_plain
@@ -100,15 +101,13 @@ class Definitions:
                 help="keep one of them",
             )
             return
-        keys = [entry.key.text for entry in written.entries]
-        near = next((did_you_mean(key, KINDS) for key in keys if did_you_mean(key, KINDS)), ())
-        self.report.error(
-            "missing-key",
-            "an entry has a `type` (or `use`, `file`, `part_of`, `layers`)",
-            written.span,
-            "this has none",
-            help=near,
-        )
+        rule = "an entry has a `type` (or `use`, `file`, `part_of`, `layers`)"
+        for entry in written.entries:
+            near = did_you_mean(entry.key.text, KINDS)
+            if near:
+                self.report.error("unknown-key", rule, entry.key.span, "unknown", help=near)
+                return
+        self.report.error("missing-key", rule, written.span, "this has none")
 
     def only(self, written: Mapping, known: tuple[str, ...]) -> None:
         for entry in written.entries:
@@ -248,4 +247,9 @@ class Definitions:
         params = block.params.declare(section, given)
         with self.resolver.inside(f"block `{block.name}`", name.span, block) as entered:
             if entered:
+                before = len(self.report.errors)
                 self.resolver.graph(definition, node, block.scope, params)
+                for error in self.report.errors[before:]:
+                    if error.span is not None and "${" in error.span.text:
+                        # The value came from this use of the block.
+                        error.also += (Label(name.span, f"in this use of `{block.name}`"),)

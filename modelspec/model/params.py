@@ -87,6 +87,7 @@ class Params:
                 bad.fact,
                 help=near or (f"the parameters here: {listed}" if bad.name else ()),
             )
+            self.report.spoilt.add(node.span)
             return Scalar(None, node.text, True, node.span)
 
     @staticmethod

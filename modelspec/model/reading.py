@@ -8,8 +8,8 @@ from typing import Any
 from modelspec.catalog.words import Words
 from modelspec.language.kinds import Float, Mismatch, Reported
 from modelspec.source.diagnostics import Report
-from modelspec.source.suggest import did_you_mean
-from modelspec.source.tree import Entry, Node, Scalar
+from modelspec.source.suggest import did_you_mean, nearest
+from modelspec.source.tree import Entry, Mapping, Node, Scalar
 
 
 def read_word(words: Words, group: str, node: Node) -> Any:
@@ -38,6 +38,24 @@ def read_number(kind: Float, node: Node, key: str, words: Words) -> float | None
 
 def is_null(node: Node) -> bool:
     return isinstance(node, Scalar) and node.value is None
+
+
+def sections_of(node: Mapping, known: Sequence[str], report: Report) -> Mapping:
+    """The mapping with its unknown keys reported.
+
+    A misspelt one is read as what it was meant to be: what refers to it is no further fault.
+    """
+    kept: list[Entry] = []
+    for entry in node.entries:
+        key = entry.key.text
+        if key in known:
+            kept.append(entry)
+            continue
+        unknown_key(entry, known, report)
+        near = nearest(key, known)
+        if near and node.get(near[0]) is None:
+            kept.append(Entry(Scalar(near[0], near[0], False, entry.key.span), entry.value))
+    return Mapping(kept, node.span)
 
 
 def unknown_key(entry: Entry, known: Sequence[str], report: Report) -> None:

@@ -11,7 +11,7 @@ from modelspec.model.entries import Entries
 from modelspec.model.files import Files
 from modelspec.model.inputs import Inputs
 from modelspec.model.params import Params
-from modelspec.model.reading import unknown_key
+from modelspec.model.reading import sections_of
 from modelspec.model.scope import Block, Scope
 from modelspec.model.spec import Body, Definition, Spec
 from modelspec.source.diagnostics import Rejected, Report
@@ -56,9 +56,6 @@ class Resolver:
     # -- the top ---------------------------------------------------------------------------
 
     def spec(self, tree: Mapping) -> Spec:
-        for entry in tree.entries:
-            if entry.key.text not in TOP:
-                unknown_key(entry, TOP, self.report)
         sections.version(tree, self.report)
         top = tree.span
         self.open.append((f"`{top.source.path}`", Span(top.source, 1, 1, 1, 2), tree))
@@ -74,13 +71,14 @@ class Resolver:
 
     def top_scope(self, tree: Mapping, owner: Definition) -> tuple[Scope, Mapping]:
         """The scope of a file, and its tree with the file's own parameters put in."""
-        params = Params(self.report).declare(tree.get("params"))
+        known = sections_of(tree, TOP, self.report)
+        params = Params(self.report).declare(known.get("params"))
         scope = Scope(self.report, params)
         scope.owner = owner
         # A block's body is filled in at each use, when its own parameters are known.
         read = [
             e if e.key.text in ("params", "blocks") else Entry(e.key, params.substitute(e.value))
-            for e in tree.entries
+            for e in known.entries
         ]
         return scope, Mapping(read, tree.span)
 
@@ -100,12 +98,9 @@ class Resolver:
     def graph(self, definition: Definition, node: Mapping, outer: Scope, params: Params) -> None:
         """An inline graph or a block's body: a scope of its own inside `outer`."""
         known = (*GRAPH, "params") if definition.block else (*GRAPH, *CALL_KEYS, *OWN_KEYS)
-        for entry in node.entries:
-            if entry.key.text not in known:
-                unknown_key(entry, known, self.report)
         scope = Scope(self.report, params, outer)
         scope.owner = definition
-        definition.body = self.body(definition, node, scope)
+        definition.body = self.body(definition, sections_of(node, known, self.report), scope)
 
     def body(self, definition: Definition, node: Mapping, scope: Scope) -> Body:
         body = Body(scope)
@@ -115,8 +110,8 @@ class Resolver:
         layers = node.get("layers")
         if layers is None:
             self.report.error("missing-key", "a graph has `layers`", node.span, "no `layers` in it")
-        else:
-            Entries(self, body, scope, definition).read(layers)
+            return body
+        Entries(self, body, scope, definition).read(layers)
         body.outputs = sections.outputs(node.get("outputs"), body, scope)
         return body
 

@@ -238,10 +238,11 @@ class Scope:
                 help=f"move the entry `{name}` above this one",
             )
             raise Lost
-        near = did_you_mean(name or text, [*self.things, *self.later])
+        tensors = [name for name, one in self.things.items() if self.is_tensor(one)]
+        near = did_you_mean(name or text, [*tensors, *self.later, *self.broken])
         if name is not None and self.elsewhere(name):
             near = ("a graph sees its own inputs only: add it to the graph's `inputs`",)
-        known = ", ".join(f"`{one}`" for one in list(self.things)[:12])
+        known = ", ".join(f"`{one}`" for one in tensors[:12])
         self.report.error(
             "unknown-name",
             f"no tensor is called `{text}` here",
@@ -250,6 +251,10 @@ class Scope:
             help=near or (f"the names here: {known}" if known else ()),
         )
         raise Lost
+
+    def is_tensor(self, thing: Thing) -> bool:
+        """Whether a name stands for a tensor: a layer does once it has been called."""
+        return not isinstance(thing, Definition) or thing in self.nodes
 
     def elsewhere(self, name: str) -> bool:
         scope = self.outer
@@ -290,7 +295,7 @@ class Scope:
             thing = inner.scope.things.get(name)
             below = None if thing is None else self.owner_of(thing)
             if below is None:
-                self.no_definition(text, name, span, inner.scope.callable_names())
+                self.no_definition(text, name, span, inner.scope.own_callables())
                 return None
             found = below
         return found
@@ -301,9 +306,11 @@ class Scope:
             return thing
         return thing.definition if isinstance(thing, Call) else None
 
+    def own_callables(self) -> list[str]:
+        return [name for name, thing in self.things.items() if not isinstance(thing, Input)]
+
     def callable_names(self) -> list[str]:
-        own = [name for name, thing in self.things.items() if not isinstance(thing, Input)]
-        return own + (self.outer.callable_names() if self.outer else [])
+        return self.own_callables() + (self.outer.callable_names() if self.outer else [])
 
     def inside_itself(self, name: str, span: Span, start: Span) -> None:
         self.report.error(
@@ -315,13 +322,21 @@ class Scope:
         )
 
     def no_definition(self, text: str, name: str, span: Span, known: list[str]) -> None:
-        later = name in self.later
+        if name in self.later and text.split(".")[0] == name:
+            self.report.error(
+                "used-before",
+                "`use` calls a layer of an entry above it",
+                span,
+                f"`{name}` comes further down",
+                help=f"move the entry `{name}` above this one, or its layer to `shared`",
+            )
+            return
         listed = ", ".join(f"`{one}`" for one in known[:12])
         self.report.error(
-            "used-before" if later else "unknown-name",
+            "unknown-name",
             f"no layer is called `{text}` here",
             span,
-            f"`{name}` comes further down" if later else "unknown",
+            "unknown",
             help=did_you_mean(name, known)
             or (f"the layers here: {listed}" if known else "`shared:` holds layers to be called"),
         )

@@ -104,7 +104,9 @@ def targets(spec: Spec, tree: Mapping, words: Words) -> None:
                 "an output is a mapping with its loss",
                 entry.value.span,
                 "not a mapping",
-                help=f"{target.name}: {{loss: ...}}",
+                help=f"{target.name}: {{loss: "
+                + (entry.value.text if isinstance(entry.value, Scalar) else "...")
+                + "}",
             )
 
 

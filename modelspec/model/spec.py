@@ -66,6 +66,11 @@ class Definition:
             return self.layer.title()
         return self.block or ("part" if self.part else "graph")
 
+    @property
+    def title(self) -> str:
+        """How messages call it: a layer by its type, a graph by its name."""
+        return self.kind if self.layer is not None or self.block else self.name or self.kind
+
 
 class Call:
     """One call of a definition: an entry of `layers`."""

@@ -8,6 +8,7 @@ from modelspec.catalog.words import bind
 from modelspec.language import dtypes, shapes
 from modelspec.language.layer import Layer, Port, Reject, Weight
 from modelspec.language.shapes import Clash, Shape
+from modelspec.model.advice import on_rank
 from modelspec.model.calls import ports_of
 from modelspec.model.env import Env, each, flat
 from modelspec.model.graph import Owner, Program, Step, Tensor
@@ -47,7 +48,7 @@ class Steps:
         self.checker.tally(call.span)
         ports = ports_of(definition)
         if not all(
-            self.fits(call, layer, port, tensor)
+            self.fits(call, layer, port, tensor, program)
             for port, given in zip(ports, arguments, strict=True)
             for tensor in (given if isinstance(given, list) else [given])
             if tensor is not None
@@ -92,7 +93,7 @@ class Steps:
         program.steps.append(step)
         return tensors
 
-    def fits(self, call: Call, layer: Layer, port: Port, tensor: Tensor) -> bool:
+    def fits(self, call: Call, layer: Layer, port: Port, tensor: Tensor, program: Program) -> bool:
         """Whether a tensor has the rank and the dtype that a port takes."""
         assert tensor.shape is not None
         what = f"`{layer.title()}`"
@@ -105,33 +106,19 @@ class Steps:
                 call.from_span or call.span,
                 f"given {shapes.show(tensor.shape)}",
                 also=also,
-                help=self.rank_help(port, tensor),
+                help=on_rank(call, port, tensor, program),
             )
             return False
         if not dtypes.accepts(port.accepts, tensor.dtype):
             self.report.error(
                 "wrong-dtype",
-                f"{subject} takes {port.accepts} tensors",
+                f"{subject} takes {dtypes.described(port.accepts)}",
                 call.from_span or call.span,
                 f"`{tensor.name}` is {tensor.dtype}",
                 also=[(tensor.span, f"`{tensor.name}` is {tensor.dtype}")],
             )
             return False
         return True
-
-    @staticmethod
-    def rank_help(port: Port, tensor: Tensor) -> str:
-        rank, wanted = len(tensor.shape or ()), len(port.axes)
-        if wanted == 1 and rank > 1:
-            return "put {type: Flatten} in between, or a pooling over the other axes"
-        if "time" in port.axes and rank == wanted - 1:
-            return (
-                "the layer before gives one vector: with `return_sequences: true` a recurrent "
-                "layer gives one for each step"
-            )
-        if rank == wanted - 1:
-            return "insert {type: Reshape, target_shape: [...]} with the axis that is missing"
-        return "insert {type: Reshape, target_shape: [...]}"
 
     def outputs(
         self, step: Step, layer: Layer, inputs: list[Any], given: list[Any], call: Call
@@ -270,13 +257,14 @@ class Steps:
         spans = definition.layer.__dict__.get("spans", {}) if definition.layer else {}
         place = spans.get(rejected.argument) or call.from_span or call.span
         # A default that several inputs do not go with is about the inputs.
-        written = rejected.argument in spans or len(flat(given)) == 1
+        argued = rejected.argument in spans or len(flat(given)) == 1
+        named = rejected.argument in spans and rejected.argument != "type"
         self.report.error(
-            "rejected-argument" if rejected.argument and written else "shapes-differ",
+            "rejected-argument" if rejected.argument and argued else "shapes-differ",
             f"`{definition.kind}`: {rejected.message}",
             place,
-            f"`{rejected.argument}`" if rejected.argument in spans else "",
-            also=seen(given),
+            f"`{rejected.argument}`" if named else "",
+            also=[] if rejected.argument == "type" else seen(given),
             help=rejected.help or (),
         )
 

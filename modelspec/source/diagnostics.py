@@ -77,11 +77,13 @@ class Diagnostic:
 class Report:
     """Collects the diagnostics of one stage."""
 
-    __slots__ = ("errors", "warnings")
+    __slots__ = ("errors", "spoilt", "warnings")
 
     def __init__(self) -> None:
         self.errors: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []
+        #: Places whose value could not be had: what else is wrong with it is no news.
+        self.spoilt: set[Span] = set()
 
     @property
     def failed(self) -> bool:
@@ -101,6 +103,8 @@ class Report:
         fix: Edit | None = None,
     ) -> None:
         """Adds an error; the primary place is `span`, with `label` beside it."""
+        if span is not None and span in self.spoilt:
+            return
         self.errors.append(
             Diagnostic(
                 code,

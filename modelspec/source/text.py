@@ -106,6 +106,13 @@ class Span:
         """Sorts the spans of one source as they stand in it."""
         return (self.line, self.column, self.end_line, self.end_column)
 
+    @property
+    def text(self) -> str:
+        """What stands there, on its first line."""
+        line = self.source.lines[self.line - 1] if self.line <= len(self.source.lines) else ""
+        end = self.end_column - 1 if self.end_line == self.line else len(line)
+        return line[self.column - 1 : end]
+
     def before(self, other: Span) -> bool:
         """Whether this place starts above or left of the other."""
         return (self.line, self.column) < (other.line, other.column)

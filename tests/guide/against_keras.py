@@ -140,9 +140,7 @@ class AgainstKeras:
         model.zero_grad()
 
     @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adam"])
-    def test_losses_of_two_epochs_are_those_of_keras(
-        self, trained: Twins, optimizer: str
-    ) -> None:
+    def test_losses_of_two_epochs_are_those_of_keras(self, trained: Twins, optimizer: str) -> None:
         graph, model = trained.graph, trained.model
         samples = 2 * self.samples + 1  # the last batch is smaller
         x, y = doubles(inputs(graph, samples)), doubles(targets(graph, samples))

@@ -22,13 +22,13 @@ class TestInception(AgainstKeras):
     @staticmethod
     def model(side: int = 256) -> Any:
         input_img = Input(shape=(side, side, 3))
-        tower_1 = Conv2D(
-            64, (1, 1), padding="same", activation="relu", name="tower_1_reduce"
-        )(input_img)
+        tower_1 = Conv2D(64, (1, 1), padding="same", activation="relu", name="tower_1_reduce")(
+            input_img
+        )
         tower_1 = Conv2D(64, (3, 3), padding="same", activation="relu", name="tower_1")(tower_1)
-        tower_2 = Conv2D(
-            64, (1, 1), padding="same", activation="relu", name="tower_2_reduce"
-        )(input_img)
+        tower_2 = Conv2D(64, (1, 1), padding="same", activation="relu", name="tower_2_reduce")(
+            input_img
+        )
         tower_2 = Conv2D(64, (5, 5), padding="same", activation="relu", name="tower_2")(tower_2)
         tower_3 = MaxPooling2D((3, 3), strides=(1, 1), padding="same")(input_img)
         tower_3 = Conv2D(64, (1, 1), padding="same", activation="relu", name="tower_3")(tower_3)

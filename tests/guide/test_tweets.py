@@ -34,7 +34,9 @@ class TestTweets(AgainstKeras):
     def test_each_call_is_a_node_with_an_output_of_its_own(self, twins: Twins) -> None:
         calls = [step for step in twins.graph.program.steps if step.definition.name == "encoder"]
         assert [(step.name, step.node) for step in calls] == [("encoded_a", 0), ("encoded_b", 1)]
-        assert twins.graph.owners["encoder"].count == twins.model.get_layer("encoder").count_params()
+        assert (
+            twins.graph.owners["encoder"].count == twins.model.get_layer("encoder").count_params()
+        )
 
     def test_the_same_tweet_twice_is_encoded_the_same(self, twins: Twins) -> None:
         x = tensors(inputs(twins.graph, 2))

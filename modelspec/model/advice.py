@@ -1,0 +1,50 @@
+"""What to do about a tensor with too many or too few axes."""
+
+from __future__ import annotations
+
+from math import isqrt
+
+from modelspec.language import shapes
+from modelspec.language.layer import Port
+from modelspec.language.shapes import Shape, size
+from modelspec.model.graph import Program, Step, Tensor
+from modelspec.model.spec import Call
+
+SMALLEST_IMAGE = 64  # values: 8x8; fewer are hardly an image laid out in a row
+
+
+def on_rank(call: Call, port: Port, tensor: Tensor, program: Program) -> str:
+    """A help line for a call on a tensor whose rank the port does not take."""
+    shape = tensor.shape or ()
+    if len(port.axes) == 1 and len(shape) > 1:
+        return "put {type: Flatten} in between, or a pooling over the other axes"
+    before = None if tensor.step is None else program.steps[tensor.step]
+    if port.axes == ("time", "features") and before is not None and summarizes(before):
+        return f"with `return_sequences: true` `{tensor.name}` gives a vector for each step"
+    if len(shape) == len(port.axes) + 1 and {"channels", "features"} & set(port.axes):
+        inner = f"{{type: {call.definition.kind}, ...}}"
+        return f"call it on each step: {{type: TimeDistributed, layer: {inner}}}"
+    insert = f"insert {{type: Reshape, target_shape: {likely(shape, port.axes)}}}"
+    if before is not None and before.layer.title() == "Flatten":
+        flattened = program.tensors[before.reads()[0]].shape or ()
+        if port.fits(len(flattened)):
+            return f"move `{call.name}` above `{before.call.name}`, or {insert}"
+    return insert
+
+
+def summarizes(step: Step) -> bool:
+    """Whether a step could give a sequence, and gives one vector instead."""
+    return step.layer.__dict__.get("return_sequences") is False
+
+
+def likely(shape: Shape, axes: tuple[str, ...]) -> str:
+    """The shape that the values most likely had: `[28, 28, 1]` for an image of 784."""
+    count = size(shape)
+    if axes == ("height", "width", "channels") and len(shape) == 1 and count is not None:
+        for channels in (1, 3):
+            side = isqrt(count // channels)
+            if side * side * channels == count >= SMALLEST_IMAGE:
+                return f"[{side}, {side}, {channels}]"
+    if len(shape) == len(axes) - 1 and axes[0] != "...":
+        return "[" + ", ".join(map(shapes.show_dim, (*shape, 1))) + "]"
+    return "[...]"
