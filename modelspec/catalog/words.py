@@ -56,12 +56,20 @@ def alike(text: str, known: list[str]) -> list[str]:
 
 def find(group: str, name: str) -> type[Word] | None:
     """The declaration of a word, by class name, snake-case form or alias."""
+    known = _found.get((group, name))
+    if known is not None:
+        return known
     home = _table(group).get(name)
     if home is None:
         return None
     module = import_module(f"modelspec.catalog.{home[0]}")
     found: type[Word] = vars(module)[home[1]]
+    _found[group, name] = found
     return found
+
+
+#: What `find` has found: a spec of thousands of layers asks for few words.
+_found: dict[tuple[str, str], type[Word]] = {}
 
 
 class Words:

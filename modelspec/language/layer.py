@@ -93,9 +93,13 @@ class Layer(Word):
         return type(self).__name__
 
     def ports(self) -> tuple[Port, ...]:
-        takes = self.takes if isinstance(self.takes, dict) else {"x": self.takes}
+        given = self.takes
+        known = _ports.get((type(self), given)) if isinstance(given, str) else None
+        if known is not None:
+            return known
+        takes = given if isinstance(given, dict) else {"x": given}
         accepts = self.accepts
-        return tuple(
+        made = tuple(
             Port(
                 name,
                 pattern,
@@ -103,6 +107,9 @@ class Layer(Word):
             )
             for name, pattern in takes.items()
         )
+        if isinstance(given, str):
+            _ports[type(self), given] = made
+        return made
 
     def returns(self) -> tuple[str, ...]:
         """The names of its outputs; the first is what the layer's own name stands for."""
@@ -125,3 +132,7 @@ class Layer(Word):
         None where a size is unknown. One per output element unless the layer says better.
         """
         return size(output)
+
+
+#: The ports of layers of one input: thousands of layers of one class share them.
+_ports: dict[tuple[type[Layer], str], tuple[Port, ...]] = {}
