@@ -247,18 +247,18 @@ MISFITS = [
     ("MeanSquaredError", (1,), "Softmax", "softmax over one unit"),
     ("BinaryCrossentropy", (1,), "Softmax", "softmax over one unit"),
     ("BinaryCrossentropy", (1,), "Linear", "has no activation"),
-    ("BinaryCrossentropy", (1,), "Relu", "ends in `Relu`"),
-    ("BinaryCrossentropy", (1,), "Tanh", "ends in `Tanh`"),
+    ("BinaryCrossentropy", (1,), "Relu", "ends in `relu`"),
+    ("BinaryCrossentropy", (1,), "Tanh", "ends in `tanh`"),
     ({"type": "BinaryCrossentropy", "from_logits": True}, (1,), "Sigmoid", "from_logits"),
     ("CategoricalCrossentropy", (1,), "Sigmoid", "over one class"),
     ("CategoricalCrossentropy", (), None, "one value for each class"),
     ("CategoricalCrossentropy", (4,), "Linear", "has no activation"),
-    ("CategoricalCrossentropy", (4,), "LogSoftmax", "ends in `LogSoftmax`"),
+    ("CategoricalCrossentropy", (4,), "LogSoftmax", "ends in `log_softmax`"),
     ("SparseCategoricalCrossentropy", (), "Softmax", "one value for each class"),
     ("SparseCategoricalCrossentropy", (1,), None, "over one class"),
     ({"type": "SparseCategoricalCrossentropy", "axis": 2}, (4,), None, "one value for each"),
     ({"type": "CategoricalCrossentropy", "axis": -2}, (4,), None, "one value for each"),
-    ("KLDivergence", (4,), "LogSoftmax", "ends in `LogSoftmax`"),
+    ("KLDivergence", (4,), "LogSoftmax", "ends in `log_softmax`"),
 ]
 
 
