@@ -20,8 +20,9 @@ MOST_PARAMETERS = 10**12
 
 
 def check(spec: Spec) -> Graph:
-    """The graph of a spec; raises `Rejected` with every fault found."""
+    """The graph of a spec; raises `Rejected` with every fault found, those of the spec included."""
     report = Report()
+    report.add(spec.faults)
     checker = Checker(spec, report)
     graph = checker.graph
     env = Env()

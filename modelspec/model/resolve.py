@@ -27,7 +27,9 @@ MOST_CALLS = 100_000
 
 
 def resolve(tree: Node, files: Files, trust: bool = False) -> Spec:
-    """The spec that a tree holds; raises `Rejected` with every fault found."""
+    """The spec that a tree holds, with its faults: `check` looks at the rest all the same, and
+    raises them together with its own.
+    """
     report = Report()
     if not isinstance(tree, Mapping):
         report.error(
@@ -41,7 +43,7 @@ def resolve(tree: Node, files: Files, trust: bool = False) -> Spec:
         raise AssertionError
     files.begin(tree)
     spec = Resolver(report, files, trust).spec(tree)
-    report.raise_if_errors()
+    spec.faults = report.errors
     return spec
 
 

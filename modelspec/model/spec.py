@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from modelspec.catalog.losses import Loss
     from modelspec.catalog.metrics import Metric
     from modelspec.model.scope import Scope
+    from modelspec.source.diagnostics import Diagnostic
     from modelspec.source.text import Span
 
 
@@ -167,7 +168,9 @@ class Data:
 class Spec:
     """A whole spec: the model's body, and what it learns from and how."""
 
-    __slots__ = ("body", "data", "name", "root", "source", "targets", "training", "training_span")
+    __slots__ = (
+        "body", "data", "faults", "name", "root", "source", "targets", "training", "training_span",
+    )  # fmt: skip
 
     def __init__(self, name: str, root: Definition, body: Body) -> None:
         self.name, self.root, self.body = name, root, body
@@ -175,4 +178,5 @@ class Spec:
         self.data: Data | None = None
         self.training: Any = None  # the `train` section (catalog.training.Training)
         self.training_span: Span | None = None
+        self.faults: list[Diagnostic] = []  # what resolving found wrong
         self.source = root.span.source.path  # where it was read from
