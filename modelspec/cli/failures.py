@@ -24,6 +24,8 @@ def exit_code(error: BaseException, asked: Asked) -> int:
     """The exit code for what was raised, after saying what it was."""
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 0 if error.code is None else FAULT
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return INTERRUPTED
     if isinstance(error, Terminated):

@@ -57,7 +57,9 @@ def run(arguments: list[str]) -> int:
     asked = Asked()
     try:
         signal.signal(signal.SIGTERM, _terminated)
-        code = modelspec.main(arguments, prog_name="modelspec", standalone_mode=False, obj=asked)
+        # Not `main()`: it turns what is raised into messages and codes of its own.
+        with modelspec.make_context("modelspec", arguments, obj=asked) as ctx:
+            code = modelspec.invoke(ctx)
         sys.stdout.flush()
     except BaseException as error:
         return exit_code(error, asked)

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from modelspec.catalog.index import ALIASES, INDEX
-from modelspec.catalog.words import bind, find, names, snake
+from modelspec.catalog.words import find, names, snake
 from modelspec.language.kinds import REQUIRED, Kind
 from modelspec.language.layer import Layer
 from modelspec.language.shapes import show
 from modelspec.language.word import Word
+from modelspec.model.graph import Graph
 
 EXAMPLES = os.path.join(os.path.dirname(__file__), os.pardir, "catalog", "examples")
 FAMILIES = re.compile(r"^layers\.")
@@ -39,6 +40,8 @@ class Page:
     def spellings(self) -> list[str]:
         """Its other names."""
         other = [alias for alias, own in ALIASES.get(self.group, {}).items() if own == self.name]
+        if getattr(self.cls, "foreign", False):
+            return []
         found = [snake(self.name), *other]
         return [name for name in dict.fromkeys(found) if name != self.name]
 
@@ -50,29 +53,22 @@ class Page:
 
     @property
     def takes(self) -> str:
-        """What a layer is called on, as axes; empty for what is no layer or cannot say."""
-        if not issubclass(self.cls, Layer):
-            return ""
-        takes = self.cls.takes
+        """What a layer is called on, as axes; empty for what is no layer."""
+        takes = self.cls.takes if issubclass(self.cls, Layer) else ""
         if isinstance(takes, property):  # it depends on the arguments
             made = self.examples()
-            layer: Any = bind("layers", made[0]["layer"]) if made else None
-            takes = layer.takes if layer is not None else "..."
+            takes = checked(runnable(made[0])).program.steps[-1].layer.takes if made else ""
         if isinstance(takes, dict):
             return ", ".join(
                 f"{name.rstrip('?')}{' (optional)' if name.endswith('?') else ''}: {axes(pattern)}"
                 for name, pattern in takes.items()
             )
-        return axes(str(takes))
+        return axes(takes) if takes else ""
 
     @staticmethod
     def flow(example: dict[str, Any]) -> str:
-        """The shapes that go into an example and come out: `(8, 8, 3) -> (6, 6, 4)`."""
-        from modelspec.compiler import compile
-        from modelspec.source.text import Source
-        from modelspec.source.tree import write
-
-        program = compile(Source("<example>", write(example))).program
+        """The shapes that go into a runnable example and come out: `(8, 8, 3) -> (6, 6, 4)`."""
+        program = checked(example).program
         taken = [program.tensors[id].shape for id in program.inputs.values()]
         given = [program.tensors[id].shape for id in program.steps[-1].outputs]
         return " -> ".join(", ".join(show(s or ()) for s in shapes) for shapes in (taken, given))
@@ -81,7 +77,21 @@ class Page:
         """Inputs and layers that work, from the catalogue's examples."""
         if self.group != "layers":
             return []
-        return examples(self.family).get(self.name, [])
+        found = [
+            {"inputs": one["inputs"], "layer": written(one["layer"])}
+            for one in examples(self.family).get(self.name, [])
+        ]
+        return [one for one in found if one["layer"] is not None]
+
+
+def written(layer: dict[str, Any]) -> dict[str, Any] | None:
+    """A layer of an example as a spec writes it; None where it cannot."""
+    if layer["type"] == "PythonModule":
+        return {**layer, "type": "python"}
+    if layer["type"] != "TorchModule":
+        return layer
+    args = layer.get("args", {})
+    return {"type": layer["class_"], **args} if isinstance(args, dict) else None
 
 
 def axes(pattern: str) -> str:
@@ -135,6 +145,8 @@ def families(group: str) -> dict[str, list[Page]]:
 def pages_called(name: str) -> list[Page]:
     """The pages of every word of that name, whatever its group."""
     found = []
+    name = "TorchModule" if name.startswith("torch.nn.") else name
+    name = "PythonModule" if name == "python" else name
     for group, modules in INDEX.items():
         cls = find(group, name)
         if cls is not None:
@@ -151,23 +163,40 @@ def near(name: str) -> tuple[str, ...]:
 
 
 def runnable(example: dict[str, Any]) -> dict[str, Any]:
-    """An example as a whole spec."""
-    inputs = {
-        name: {key: value for key, value in given.items() if key in ("shape", "dtype")}
-        if isinstance(given, dict)
-        else given
-        for name, given in example["inputs"].items()
-    }
-    names = list(inputs)
+    """An example as a whole spec: its inputs, and the layer called on them."""
+    inputs: dict[str, Any] = {}
+    source: dict[str, Any] = {}
+    for port, given in example["inputs"].items():
+        if isinstance(given, list) and given and isinstance(given[0], list):
+            source[port] = [f"{port}_{at}" for at in range(1, len(given) + 1)]
+            inputs |= zip(source[port], given, strict=True)
+        else:
+            source[port] = port
+            inputs[port] = declared(given)
     entry = dict(example["layer"])
-    if len(names) > 1:
-        ports = all(name.isidentifier() for name in names) and not _is_list(entry, len(names))
-        entry["from"] = {name: name for name in names} if ports else names
+    if len(inputs) > 1:
+        entry["from"] = list(source) if takes_list(entry) else source
     return {"inputs": inputs, "layers": {"result": entry}}
 
 
-def _is_list(entry: dict[str, Any], count: int) -> bool:
+def declared(given: Any) -> Any:
+    """An example's input as a spec declares it; `max` is for those who draw values."""
+    if not isinstance(given, dict):
+        return given
+    return {key: value for key, value in given.items() if key in ("shape", "dtype")}
+
+
+def takes_list(entry: dict[str, Any]) -> bool:
     """Whether a layer takes its inputs as one list."""
     cls: Any = find("layers", str(entry["type"]))
-    takes = getattr(cls, "takes", "")
+    takes = "*" if cls is None else cls.takes
     return isinstance(takes, str) and takes.startswith("*")
+
+
+def checked(example: dict[str, Any]) -> Graph:
+    """The graph of a runnable example."""
+    from modelspec.compiler import compile
+    from modelspec.source.text import Source
+    from modelspec.source.tree import write
+
+    return compile(Source("<example>", write(example)), trust=True)

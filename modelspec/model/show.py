@@ -90,9 +90,8 @@ class Writer:
             for port, argument in zip(ports, call.arguments, strict=True)
             if argument is not None
         }
-        if len(ports) == 1:
-            return given.get(ports[0].name)
-        return given or None
+        first_alone = bool(ports) and list(given) == [ports[0].name]
+        return given[ports[0].name] if first_alone else given or None
 
     def definition(self, definition: Definition, owner: Definition) -> dict[str, Any]:
         """What makes a definition: a layer with its arguments, a graph, a part of one."""

@@ -77,7 +77,7 @@ class Walk:
     def body(self, body: Body, path: str, depth: int) -> Iterator[Row]:
         for call in body.calls:
             name = f"{path}.{call.name}" if path else call.name
-            row = Row(depth, name, call.name, call.definition.kind)
+            row = Row(depth, name, call.name, titled(call.definition, self.steps.get(name)))
             row.outputs = self.outputs(call, name)
             row.sources = [reference(ref) for ref in call.refs()]
             yield from self.definition(call.definition, row, name)
@@ -95,13 +95,14 @@ class Walk:
         self.seen.add(definition)
         if definition.body is not None:
             yield from self.body(definition.body, path, row.depth + 1)
+        step = self.steps.get(path)
+        if step is None or step.body is None:
+            return
         for inner in wrapped(definition):
             inside = Row(row.depth + 1, f"{path}.{inner.name}", inner.name, inner.kind)
-            step = self.steps.get(path)
-            if step is not None and step.body is not None:
-                inside.outputs = [
-                    step.body.tensors[id].shape or () for id in step.body.outputs.values()
-                ]
+            inside.outputs = [
+                step.body.tensors[id].shape or () for id in step.body.outputs.values()
+            ]
             yield from self.definition(inner, inside, path)
 
     def outputs(self, call: Call, path: str) -> list[Shape]:
@@ -135,6 +136,13 @@ def wrapped(definition: Definition) -> list[Definition]:
         return []
     values = [layer.__dict__.get(key) for key in type(layer).arguments]
     return [value for value in values if isinstance(value, Definition)]
+
+
+def titled(definition: Definition, step: Step | None) -> str:
+    """What a row is of; a wrapper whose inside has no rows of its own says what it holds."""
+    inner = ", ".join(one.kind for one in wrapped(definition))
+    plain = not inner or (step is not None and step.body is not None)
+    return definition.kind if plain else f"{definition.kind}({inner})"
 
 
 def owners(definition: Definition, graph: Graph) -> dict[str, int]:

@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from tests.architecture.package import PACKAGE
 from tests.conftest import cli_environment
 
 SPEC = """\
@@ -70,20 +69,22 @@ def test_checking_a_spec_loads_nothing_heavy(folder):
     assert not loaded_by("import modelspec; modelspec.check('spec.yaml')", folder)
 
 
-@pytest.mark.skipif(not (PACKAGE / "cli").exists(), reason="no modelspec/cli yet")
 @pytest.mark.parametrize(
-    ("arguments", "may_load"),
+    "arguments",
     [
-        (["--help"], set()),
-        (["validate", "spec.yaml"], set()),
-        (["validate", "spec.yaml", "--format", "json"], set()),
-        (["summary", "spec.yaml"], {"rich"}),  # it draws a table
-        (["summary", "spec.yaml", "--format", "json"], set()),
-        (["show", "spec.yaml"], set()),
-        (["graph", "spec.yaml"], set()),
+        "--help",
+        "validate spec.yaml",
+        "validate spec.yaml --format json",
+        "summary spec.yaml --nodes",
+        "summary spec.yaml --format json",
+        "show spec.yaml",
+        "graph spec.yaml",
+        "layers",
+        "layers Conv2D",
+        "schema",
+        "explain syntax",
     ],
-    ids=" ".join,
 )
-def test_a_command_that_looks_at_a_spec_loads_nothing_heavy(folder, arguments, may_load):
-    statement = f"sys.argv[1:] = {arguments!r}; from modelspec.cli import main; main()"
-    assert loaded_by(statement, folder) <= may_load
+def test_a_command_that_looks_at_a_spec_loads_nothing_heavy(folder, arguments):
+    statement = f"sys.argv[1:] = {arguments.split()!r}; from modelspec.cli import main; main()"
+    assert not loaded_by(statement, folder)
