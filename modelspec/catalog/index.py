@@ -9,7 +9,7 @@ from __future__ import annotations
 INDEX: dict[str, dict[str, tuple[str, ...]]] = {
     "layers": {
         "layers.core": ("Dense", "Embedding", "Masking", "Identity"),
-        "layers.activation": ("Activation", "ReLU", "LeakyReLU", "Softmax"),
+        "layers.activation": ("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax"),
         "layers.convolution": (
             "Conv1D", "Conv2D", "Conv3D", "SeparableConv2D", "DepthwiseConv2D", "Conv2DTranspose",
         ),
@@ -31,7 +31,8 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
             "Concatenate", "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Dot",
         ),
         "layers.regularization": (
-            "Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise",
+            "Dropout", "AlphaDropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
+            "GaussianNoise", "GaussianDropout", "ActivityRegularization",
         ),
         "layers.normalization": ("BatchNormalization", "LayerNormalization"),
         "layers.preprocessing": ("Rescaling",),

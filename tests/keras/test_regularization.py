@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import keras
 import pytest
 import torch
 
 from modelspec.catalog.words import bind
+from modelspec.compiler import compile
 from modelspec.engine.lowering import lowering
+from modelspec.engine.module import Module
 from modelspec.engine.random import Random
 from modelspec.language.word import Reject
 from modelspec.source.diagnostics import Rejected
+from modelspec.source.text import Source
 
 
 def layer(name, **arguments):
@@ -24,7 +28,10 @@ EACH = [
     (layer("Dropout", rate=0.3), (10, 20)),
     (layer("SpatialDropout1D", rate=0.3), (4, 10, 20)),
     (layer("SpatialDropout2D", rate=0.3), (4, 5, 5, 20)),
+    (layer("SpatialDropout3D", rate=0.3), (4, 3, 3, 3, 20)),
     (layer("GaussianNoise", stddev=0.3), (10, 20)),
+    (layer("GaussianDropout", rate=0.3), (10, 20)),
+    (layer("AlphaDropout", rate=0.3), (10, 20)),
 ]
 each = pytest.mark.parametrize(("of", "shape"), EACH, ids=lambda v: type(v).__name__)
 
@@ -64,6 +71,44 @@ def test_gaussian_noise_has_its_mean_and_standard_deviation():
     assert abs(float(((y - 3).abs() < 0.5).double().mean()) - 0.6827) < 0.01
 
 
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_gaussian_dropout_has_the_variance_of_dropout(rate):
+    n = 100_000
+    y = call(layer("GaussianDropout", rate=rate), torch.full((1, n), 2.0)).double() / 2
+    variance = rate / (1 - rate)
+    assert abs(float(y.mean()) - 1) < 5 * (variance / n) ** 0.5
+    assert abs(float(y.var()) - variance) < 5 * variance * (2 / n) ** 0.5
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_alpha_dropout_keeps_a_mean_of_0_and_a_variance_of_1(rate):
+    n = 100_000
+    x = torch.randn(1, n, generator=torch.Generator().manual_seed(0))
+    y = call(layer("AlphaDropout", rate=rate), x).double()
+    assert abs(float(y.mean())) < 5 / n**0.5
+    assert abs(float(y.var()) - 1) < 0.03
+    # Units that are dropped have SELU's lowest value, and one factor and offset serve all units.
+    dropped = y == y.mode().values
+    assert abs(float(dropped.double().mean()) - rate) < 5 * (rate * (1 - rate) / n) ** 0.5
+    lowest = -1.6732632423543772 * 1.0507009873554805
+    factor = ((1 - rate) * (1 + rate * lowest**2)) ** -0.5
+    torch.testing.assert_close(y[~dropped].float(), factor * (x[~dropped] - lowest * rate))
+
+
+def test_keras_s_alpha_dropout_has_the_same_two_values():
+    x = torch.zeros(1, 1000)
+    theirs = keras.layers.AlphaDropout(0.3)(x, training=True)
+    torch.testing.assert_close(call(layer("AlphaDropout", rate=0.3), x).unique(), theirs.unique())
+
+
+def test_a_penalty_on_an_activity_is_keras_s():
+    text = "{inputs: {x: [3]}, layers: {y: {type: ActivityRegularization, l1: 0.1, l2: 0.02}}}"
+    outcome = Module(compile(Source("spec.yaml", text))).outcome({"x": torch.ones(4, 3) * -2})
+    theirs = keras.layers.ActivityRegularization(0.1, 0.02)
+    theirs(torch.ones(4, 3) * -2)
+    torch.testing.assert_close(sum(outcome.penalties), sum(theirs.losses))
+
+
 def test_gradients_flow_through_the_units_that_are_kept():
     x = torch.ones(4, 500, requires_grad=True)
     y = call(layer("Dropout", rate=0.25), x)
@@ -80,6 +125,7 @@ def test_gradients_flow_through_the_units_that_are_kept():
         (layer("SpatialDropout1D", rate=0.5), (50, 7, 40), (1,)),
         (layer("SpatialDropout2D", rate=0.5), (50, 3, 4, 40), (1, 2)),
         (layer("SpatialDropout2D", rate=0.5, data_format="channels_first"), (50, 40, 3, 4), (2, 3)),
+        (layer("SpatialDropout3D", rate=0.5), (50, 2, 3, 4, 40), (1, 2, 3)),
         (layer("Dropout", rate=0.5, noise_shape=[None, 1, None]), (50, 7, 40), (1,)),
         (layer("Dropout", rate=0.5, noise_shape=[1, 7, 40]), (50, 7, 40), (0,)),
     ],

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from modelspec.language.kinds import Either, Float, Int, ListOf, Named
-from modelspec.language.layer import Layer, Reject
+from collections.abc import Iterator
+from typing import Any
+
+from modelspec.language import dtypes
+from modelspec.language.kinds import (
+    Either,
+    Float,
+    Int,
+    ListOf,
+    Named,
+    constraint,
+    initializer,
+    regularizer,
+)
+from modelspec.language.layer import Layer, Reject, Weight
 from modelspec.language.shapes import Shape, show
 
 
 class Activation(Layer):
-    """Any activation, as a layer."""
+    """Any activation, as a layer. Of an integer, `linear`, `relu` and `relu6` are integers too."""
 
-    accepts = "float"
     masking = "pass"
     activation = Named("Which one.", "activations")
+
+    @property
+    def whole(self) -> bool:
+        """Whether what it makes of an integer is one."""
+        word: Any = self.activation
+        bent = vars(word).get("negative_slope") or vars(word).get("threshold")
+        return type(word).__name__ in ("Linear", "Relu", "Relu6") and not bent
+
+    def dtypes(self, compute: str, *inputs: Any) -> list[str]:
+        return [inputs[0] if self.whole and not dtypes.is_float(inputs[0]) else compute]
 
 
 class ReLU(Layer):
     """Zero below the threshold, the input itself above it."""
 
-    accepts = "float"
     masking = "pass"
     max_value = Float("The largest value that comes out; null is without end.", default=None, min=0)
     negative_slope = Float("Slope below the threshold.", default=0.0, min=0)
@@ -28,15 +49,55 @@ class ReLU(Layer):
 class LeakyReLU(Layer):
     """The input itself above zero, and a share of it below."""
 
-    accepts = "float"
+    source = "Maas et al., 2013, Rectifier nonlinearities improve neural network acoustic models"
     masking = "pass"
     negative_slope = Float("The share.", default=0.3, min=0)
+
+
+class PReLU(Layer):
+    """The input itself above zero, and below it a share that is learned for each place."""
+
+    source = "He et al., 2015, https://arxiv.org/abs/1502.01852"
+    masking = "pass"
+    alpha_initializer = initializer("How the shares start.", "zeros")
+    alpha_regularizer = regularizer("Penalty on the shares.")
+    alpha_constraint = constraint("Projection of the shares after each update.")
+    shared_axes = ListOf(
+        "The axes along which one share serves all, 1 the first after the batch; `[1, 2]` learns "
+        "one for each channel of an image.",
+        Int("An axis.", min=1),
+        default=None,
+        single=True,
+    )
+
+    def shape(self, x: Shape) -> Shape:
+        for axis in self.shared_axes or ():
+            if axis > len(x):
+                raise Reject("shared_axes", f"{show(x)} has no axis {axis}")
+        return x
+
+    def weights(self, x: Shape) -> Iterator[Weight]:
+        shared = self.shared_axes or ()
+        yield Weight(
+            "alpha",
+            tuple(1 if axis in shared else dim for axis, dim in enumerate(x, 1)),
+            self.alpha_initializer,
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+        )
+
+
+class ELU(Layer):
+    """The input itself above zero, `alpha * (exp(x) - 1)` below."""
+
+    source = "Clevert et al., 2016, https://arxiv.org/abs/1511.07289"
+    masking = "pass"
+    alpha = Float("Minus the value far below zero.", default=1.0)
 
 
 class Softmax(Layer):
     """Positive numbers that sum to one; masked places get none."""
 
-    accepts = "float"
     masking = "pass"
     axis = Either(
         "The axis that sums to one, or several; 1 is the first after the batch, -1 the last.",

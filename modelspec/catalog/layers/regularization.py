@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from modelspec.language.kinds import Choice, Dims, Float, Int
+from typing import Any, ClassVar
+
+from modelspec.catalog.regularizers import L1L2
+from modelspec.catalog.spatial import axes, data_format
+from modelspec.language.kinds import Dims, Float, Int
 from modelspec.language.layer import Layer, Reject
 from modelspec.language.shapes import Dim, Shape, show, size
 
@@ -19,10 +23,9 @@ class Disturbance(Layer):
     per_batch = True
 
 
-class Dropout(Disturbance):
-    """Sets units to zero at random, and scales the others up so that sums stay the same."""
+class Dropping(Disturbance):
+    """Drops units, of which `noise_shape` says what goes together."""
 
-    source = "Srivastava et al. 2014, Dropout: a simple way to prevent neural networks overfitting"
     rate = Float("The share of units to drop.", min=0, max=1)
     noise_shape = Dims(
         "Shape of what is drawn, the batch first: 1 drops a whole axis together, null is the "
@@ -60,39 +63,73 @@ class Dropout(Disturbance):
                 )
         return x
 
-    def flops(self, output: Shape, x: Shape) -> int | None:
-        return 0
-
-
-class SpatialDropout1D(Disturbance):
-    """Drops whole features: the same ones at every time step of a sample."""
-
-    source = "Tompson et al. 2014, Efficient object localization using convolutional networks"
-    takes = "time channels"
-    rate = Float("The share of features to drop.", min=0, max=1)
-    seed = _seed()
+    def drawn(self, x: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of what is drawn for an input of shape `x`, the batch included."""
+        wanted: tuple[int | None, ...] | None = self.noise_shape
+        if wanted is None:
+            return x
+        return tuple(own if dim is None else dim for dim, own in zip(wanted, x, strict=True))
 
     def flops(self, output: Shape, x: Shape) -> int | None:
         return 0
 
 
-class SpatialDropout2D(Disturbance):
-    """Drops whole channels: the same ones at every position of a sample."""
+class Dropout(Dropping):
+    """Sets units to zero at random, and scales the others up so that sums stay the same."""
+
+    source = "Srivastava et al. 2014, Dropout: a simple way to prevent neural networks overfitting"
+
+
+class AlphaDropout(Dropping):
+    """Sets units to SELU's value far below zero at random, and keeps mean and variance as SELU
+    leaves them: 0 and 1.
+    """
+
+    source = "Klambauer et al., 2017, https://arxiv.org/abs/1706.02515"
+
+
+class SpatialDropout(Disturbance):
+    """Drops whole channels: the same ones everywhere along `rank` axes of space."""
 
     source = "Tompson et al. 2014, Efficient object localization using convolutional networks"
+    rank: ClassVar[int] = 0
     rate = Float("The share of channels to drop.", min=0, max=1)
-    data_format = Choice(
-        "Which axis the channels are.", "channels_last", "channels_first", default="channels_last"
-    )
+    data_format: Any = "channels_last"
     seed = _seed()
 
     @property
     def takes(self) -> str:
-        first = self.data_format == "channels_first"
-        return "channels height width" if first else "height width channels"
+        return axes(self.rank, self.data_format)
+
+    def drawn(self, x: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of what is drawn for an input of shape `x`, the batch included."""
+        if self.data_format == "channels_first":
+            return (*x[:2], *(1,) * self.rank)
+        return (x[0], *(1,) * self.rank, x[-1])
 
     def flops(self, output: Shape, x: Shape) -> int | None:
         return 0
+
+
+class SpatialDropout1D(SpatialDropout):
+    """Drops whole features: the same ones at every time step of a sample."""
+
+    rank = 1
+    rate = Float("The share of features to drop.", min=0, max=1)
+
+
+class SpatialDropout2D(SpatialDropout):
+    """Drops whole channels: the same ones at every position of a sample."""
+
+    rank = 2
+    data_format = data_format()
+
+
+class SpatialDropout3D(SpatialDropout):
+    """Drops whole channels: the same ones at every position of a volume."""
+
+    rank = 3
+    data_format = data_format()
 
 
 class GaussianNoise(Disturbance):
@@ -103,3 +140,33 @@ class GaussianNoise(Disturbance):
 
     def flops(self, output: Shape, x: Shape) -> int | None:
         return size(output)
+
+
+class GaussianDropout(Disturbance):
+    """Multiplies by noise from a normal distribution around one, of the variance that dropping
+    the same share would have: `rate / (1 - rate)`.
+    """
+
+    source = "Srivastava et al. 2014, Dropout: a simple way to prevent neural networks overfitting"
+    rate = Float("As of `Dropout`; below 1.", min=0, below=1)
+    seed = _seed()
+
+    def flops(self, output: Shape, x: Shape) -> int | None:
+        return size(output)
+
+
+class ActivityRegularization(Layer):
+    """Hands its input on, and adds a penalty on it to the loss."""
+
+    accepts = "float"
+    masking = "pass"
+    l1 = Float("Penalty on the sum of absolute values.", default=0.0, min=0)
+    l2 = Float("Penalty on the sum of squares.", default=0.0, min=0)
+
+    @property
+    def activity_regularizer(self) -> L1L2:
+        """The penalty, as every layer has it."""
+        return L1L2.of({"l1": self.l1, "l2": self.l2})
+
+    def flops(self, output: Shape, x: Shape) -> int | None:
+        return 0

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from modelspec.catalog.layers.regularization import (
+    ActivityRegularization,
+    AlphaDropout,
     Dropout,
+    GaussianDropout,
     GaussianNoise,
+    SpatialDropout,
     SpatialDropout1D,
     SpatialDropout2D,
+    SpatialDropout3D,
 )
 from modelspec.engine.lowering import lowers
 from modelspec.engine.random import Random
+
+#: What SELU tends to far below zero.
+LOWEST = -1.7580993408473766
 
 
 def dropped(x: Tensor, rate: float, drawn: tuple[int, ...], random: Random) -> Tensor:
@@ -28,35 +37,25 @@ def dropped(x: Tensor, rate: float, drawn: tuple[int, ...], random: Random) -> T
 
 
 @lowers(Dropout)
-def dropout(p: Dropout, w: Any, x: Tensor, *, training: bool, random: Random) -> Tensor:
-    if not training:
-        return x
-    shape = tuple(x.shape)
-    if p.noise_shape is not None:
-        shape = tuple(
-            own if dim is None else dim for dim, own in zip(p.noise_shape, shape, strict=True)
-        )
-    return dropped(x, p.rate, shape, random)
-
-
 @lowers(SpatialDropout1D)
-def spatial_dropout1d(
-    p: SpatialDropout1D, w: Any, x: Tensor, *, training: bool, random: Random
-) -> Tensor:
-    batch, _, channels = x.shape
-    return dropped(x, p.rate, (batch, 1, channels), random) if training else x
-
-
 @lowers(SpatialDropout2D)
-def spatial_dropout2d(
-    p: SpatialDropout2D, w: Any, x: Tensor, *, training: bool, random: Random
+@lowers(SpatialDropout3D)
+def dropout(
+    p: Dropout | SpatialDropout, w: Any, x: Tensor, *, training: bool, random: Random
 ) -> Tensor:
-    if not training:
+    return dropped(x, p.rate, p.drawn(tuple(x.shape)), random) if training else x
+
+
+@lowers(AlphaDropout)
+def alpha_dropout(p: AlphaDropout, w: Any, x: Tensor, *, training: bool, random: Random) -> Tensor:
+    if not training or p.rate == 0:
         return x
-    first = p.data_format == "channels_first"
-    batch, channels = x.shape[0], x.shape[1 if first else 3]
-    drawn = (batch, channels, 1, 1) if first else (batch, 1, 1, channels)
-    return dropped(x, p.rate, drawn, random)
+    if p.rate == 1:  # the limit, where Keras divides by zero
+        return torch.zeros_like(x)
+    keep = random.bernoulli(p.drawn(tuple(x.shape)), 1 - p.rate)
+    # What brings a mean of 0 and a variance of 1 back to these.
+    factor = 1 / sqrt((1 - p.rate) * (1 + p.rate * LOWEST**2))
+    return factor * (torch.where(keep, x, LOWEST) - LOWEST * p.rate)
 
 
 @lowers(GaussianNoise)
@@ -66,3 +65,18 @@ def gaussian_noise(
     if not training or p.stddev == 0:
         return x
     return x + random.normal(tuple(x.shape), stddev=p.stddev).to(x.dtype)
+
+
+@lowers(GaussianDropout)
+def gaussian_dropout(
+    p: GaussianDropout, w: Any, x: Tensor, *, training: bool, random: Random
+) -> Tensor:
+    if not training or p.rate == 0:
+        return x
+    stddev = sqrt(p.rate / (1 - p.rate))
+    return x * random.normal(tuple(x.shape), 1.0, stddev).to(x.dtype)
+
+
+@lowers(ActivityRegularization)
+def activity_regularization(p: ActivityRegularization, w: Any, x: Tensor) -> Tensor:
+    return x
