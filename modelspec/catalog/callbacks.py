@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
-from modelspec.language.kinds import Bool, Choice, Either, Float, Int, Path, Text
+from modelspec.language.kinds import Bool, Choice, Either, Float, Int, Text
 from modelspec.language.word import Reject, Word
+
+#: What a run folder holds of its own.
+TAKEN = ("spec.yaml", "run.json", "history.jsonl", "encoders.json", "weights.safetensors")
+FILLED = re.compile(r"\{(\w+)(?::([^{}]*))?\}")
+FORMAT = re.compile(r"0?\d?\d?(\.\d)?[defg]?")
+
+
+def stays_inside(path: str) -> None:
+    """Refuse a path that would leave the run's folder, or replace what lies there."""
+    parts = [part for part in path.replace("\\", "/").split("/") if part != "."]
+    if not parts or parts[0] in ("", "~") or ".." in parts or "\0" in path:
+        raise Reject("path", "what a run writes lies in its folder, and `path` is relative to that",
+                     "write a path inside, such as `best`")  # fmt: skip
+    if parts[0] in TAKEN or parts[0].startswith("checkpoint-"):
+        raise Reject("path", f"the run keeps a `{parts[0]}` of its own", "take another name")
 
 
 class Callback(Word):
@@ -64,8 +80,8 @@ class ReduceLROnPlateau(Monitor):
 class ModelCheckpoint(Monitor):
     """Keeps checkpoints of the run, or of its best epoch alone."""
 
-    path = Path(
-        "Folder of the checkpoint; may hold `{epoch}` and quantities, such as "
+    path = Text(
+        "Folder of the checkpoint, inside the run's; may hold `{epoch}` and quantities, such as "
         "`best-{epoch:02d}-{val_loss:.3f}`."
     )
     save_best_only = Bool("Whether to keep the best epoch's alone.", default=False)
@@ -84,6 +100,11 @@ class ModelCheckpoint(Monitor):
     )
 
     def check(self) -> None:
+        stays_inside(self.path)
+        for name, written in FILLED.findall(self.path):
+            if not FORMAT.fullmatch(written) or (written.endswith("d") and name != "epoch"):
+                raise Reject("path", f"`{{{name}:{written}}}` does not say how a number is written",
+                             "`{epoch:02d}`, `{val_loss:.3f}`")  # fmt: skip
         if self.save_best_only and self.save_freq != "epoch" and self.monitor.startswith("val_"):
             raise Reject(
                 "save_freq",
@@ -94,13 +115,14 @@ class ModelCheckpoint(Monitor):
 
 
 class CSVLogger(Callback):
-    """Writes the history to a CSV file, a row an epoch."""
+    """Writes the history to a CSV file, a row an epoch. A resumed run goes on with its file."""
 
-    path = Path("The file.")
+    path = Text("The file, inside the run's folder.")
     separator = Text("What stands between two values.", default=",")
     append = Bool("Whether to add to a file that is there, rather than replace it.", default=False)
 
     def check(self) -> None:
+        stays_inside(self.path)
         if len(self.separator) != 1:
             raise Reject("separator", "`separator` is one character", 'a tab is "\\t"')
 

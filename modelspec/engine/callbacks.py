@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
 from modelspec.catalog import callbacks as words
+from modelspec.engine.checkpoint import write_text
 from modelspec.engine.step import Trainable
+from modelspec.engine.weights import write
 
 
 class Watch:
@@ -160,8 +164,6 @@ class ModelCheckpoint(Active):
             self.save(epoch, logs(), at)
 
     def save(self, epoch: int, logs: dict[str, Any], at: Trainable) -> None:
-        from modelspec.engine.weights import write
-
         if self.word.save_best_only:
             value = self.value(logs)
             if value is None or not self.watch.better(value):
@@ -169,21 +171,23 @@ class ModelCheckpoint(Active):
             self.watch.best = value
         path = os.path.join(self.folder, self.filled(epoch, logs))
         os.makedirs(path, exist_ok=True)
-        aside = os.path.join(path, "weights.safetensors.new")
-        write(at.weights, aside)
-        os.replace(aside, os.path.join(path, "weights.safetensors"))
+        parts = {"weights": at.weights}
+        if not self.word.save_weights_only:
+            parts["optimizer"] = at.remembered()
+        for part, tensors in parts.items():
+            aside = os.path.join(path, f"{part}.safetensors.new")
+            write(tensors, aside)
+            os.replace(aside, os.path.join(path, f"{part}.safetensors"))
 
     def filled(self, epoch: int, logs: dict[str, Any]) -> str:
         """The path with `{epoch}` and `{val_loss:.2f}` filled in; numbers alone, no attributes."""
-        import re
-
         values = {**logs, "epoch": epoch + 1}
 
         def fill(match: re.Match[str]) -> str:
             value = values.get(match[1])
-            return match[0] if value is None else format(value, match[2] or "")
+            return format(value, match[2] or "") if isinstance(value, int | float) else match[0]
 
-        return re.sub(r"\{(\w+)(?::([.\w]*))?\}", fill, str(self.word.path))
+        return words.FILLED.sub(fill, str(self.word.path))
 
 
 class CSVLogger(Active):
@@ -203,26 +207,15 @@ class CSVLogger(Active):
         self.rows.append({"epoch": epoch, **logs})
         path = os.path.join(self.folder, str(self.word.path))
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        one = len(self.rows) == 1
-        if one and not (self.word.append and os.path.exists(path)):
-            self.write(path, "w", self.rows)
-        elif one:
-            self.write(path, "a", self.rows)
-        else:
-            self.write(path, "a", self.rows[-1:], header=False)
+        # Whole each time: a run that was killed and resumed has every row once.
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(
+            text, list(self.rows[0]), delimiter=self.word.separator, extrasaction="ignore"
+        )
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_text(path, text.getvalue())
         return None
-
-    def write(
-        self, path: str, mode: str, rows: list[dict[str, Any]], *, header: bool = True
-    ) -> None:
-        with open(path, mode, newline="") as stream:
-            names = list(self.rows[0])
-            writer = csv.DictWriter(
-                stream, names, delimiter=self.word.separator, extrasaction="ignore"
-            )
-            if header and mode == "w":
-                writer.writeheader()
-            writer.writerows(rows)
 
 
 ACTIVE: dict[type[words.Callback], type[Active]] = {

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -13,7 +14,14 @@ from torch import Tensor
 from modelspec.engine.weights import read, write
 from modelspec.source.diagnostics import Unreadable
 
-FOLDER = re.compile(r"checkpoint-(\d+)")
+#: A checkpoint's folder; `.old` while the same step's next one takes its place.
+FOLDER = re.compile(r"checkpoint-(\d{9,})(\.old)?")
+LEFT = re.compile(r"checkpoint-\d{9,}(\.old|\.new)?")
+#: What `state.json` holds.
+STATE: dict[str, Any] = {
+    "epoch": int, "position": int, "steps": int, "skipped": int, "seen": int, "reason": str,
+    "fixed_rate": float | int | None, "scaling": list | None, "callbacks": list, "history": list,
+}  # fmt: skip
 
 
 class Checkpoint(NamedTuple):
@@ -23,6 +31,33 @@ class Checkpoint(NamedTuple):
     optimizer: dict[str, Tensor]  # "slot/name"
     extra: dict[str, Tensor]  # running metrics, and weights that callbacks keep
     state: dict[str, Any]
+    place: str = ""  # its folder, once it lies on the disk
+
+    def tensor(self, part: str, name: str, like: Tensor) -> Tensor:
+        """One tensor of a part, of the shape of `like`; raises `Unreadable`."""
+        found: Tensor | None = getattr(self, part).get(name)
+        if found is not None and found.shape == like.shape:
+            return found
+        there = "missing" if found is None else str(list(found.shape))
+        raise Unreadable(
+            os.path.join(self.place, f"{part}.safetensors"),
+            f"of another model: `{name}` is {list(like.shape)} in the spec and {there} in the file",
+        )
+
+    def refuse_others(
+        self, part: str, own: Mapping[str, Tensor], also: tuple[str, ...] = ()
+    ) -> None:
+        """Raise `Unreadable` where a part holds what the model has no place for; `also` says how
+        further names may begin.
+        """
+        others = [n for n in getattr(self, part) if n not in own and not n.startswith(also)]
+        if others:
+            path = os.path.join(self.place, f"{part}.safetensors")
+            raise Unreadable(path, f"of another model: it holds `{others[0]}`, which this has not")
+
+    def damaged(self, what: str) -> Unreadable:
+        """The error of a state that makes no sense."""
+        return Unreadable(os.path.join(self.place, "state.json"), f"damaged: {what}")
 
 
 def save(folder: str, checkpoint: Checkpoint) -> str:
@@ -45,7 +80,7 @@ def save(folder: str, checkpoint: Checkpoint) -> str:
     sync(folder)
     publish(folder, os.path.join(place, "weights.safetensors"))
     for name in os.listdir(folder):
-        if name.startswith("checkpoint-") and name != os.path.basename(place):
+        if LEFT.fullmatch(name) and name != os.path.basename(place):
             shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
     return place
 
@@ -66,16 +101,24 @@ def publish(folder: str, weights: str) -> None:
 def newest(folder: str) -> Checkpoint | None:
     """The last whole checkpoint of a run, or None; raises `Unreadable` where it is damaged."""
     found = sorted(
-        (int(match[1]), name) for name in os.listdir(folder) if (match := FOLDER.fullmatch(name))
+        (int(match[1]), match[2] is None, name)
+        for name in os.listdir(folder)
+        if (match := FOLDER.fullmatch(name))
     )
     if not found:
         return None
-    place = os.path.join(folder, found[-1][1])
+    place = os.path.join(folder, found[-1][-1])
     weights, optimizer, extra = (
         read(os.path.join(place, f"{part}.safetensors"))
         for part in ("weights", "optimizer", "extra")
     )
-    return Checkpoint(weights, optimizer, extra, read_json(os.path.join(place, "state.json")))
+    state = read_json(os.path.join(place, "state.json"))
+    held = Checkpoint(weights, optimizer, extra, state, place)
+    for key, kind in STATE.items():
+        value = state.get(key, ...)
+        if not isinstance(value, kind) or (kind is int and value < 0):
+            raise held.damaged(f"`{key}` is missing, or not what it should be")
+    return held
 
 
 def read_json(path: str) -> dict[str, Any]:

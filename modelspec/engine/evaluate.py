@@ -26,7 +26,7 @@ def measure(
     cast: torch.dtype | None = None,
 ) -> dict[str, Any]:
     """Every loss and metric, as means over the samples."""
-    objective, meter = Objective(graph), Meter(graph, device)
+    objective, meter = Objective(graph, training=False), Meter(graph, device)
     for position, batch in batches(samples, batch_size, np.arange(len(samples))):
         moved = batch
         if device != "cpu":

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from modelspec.catalog import callbacks as words
 from modelspec.engine import callbacks as watching
 from modelspec.engine.checkpoint import Checkpoint
 from modelspec.engine.data import Samples, batches, order
@@ -91,17 +92,23 @@ class Loop:
         self.step = Step(graph, self.training)
         self.meter = Meter(graph, device)
         self.watchers = watching.started(self.training.callbacks, folder)
-        self.cautious = any(
-            type(word).__name__ == "TerminateOnNaN" for word in self.training.callbacks
-        )
+        guards = [w for w in self.training.callbacks if isinstance(w, words.TerminateOnNaN)]
+        self.cautious = bool(guards)
+        #: Whether a loss that is no number ends the run as an epoch's end does.
+        self.forgives = self.cautious and not any(guard.raise_error for guard in guards)
         self.epoch, self.position = 0, 0
         self.history: list[dict[str, Any]] = []
         self.reason = ""
         self.signal = 0
 
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.epoch >= self.training.epochs or bool(self.reason)
+
     def run(self) -> Iterator[Stepped | Evaluated]:
         """Train to the end, event by event."""
-        while self.epoch < self.training.epochs and not self.reason:
+        while not self.ended:
             started = time.perf_counter()
             yield from self.steps()
             yield self.end_epoch(time.perf_counter() - started)
@@ -158,40 +165,58 @@ class Loop:
     # -- what a checkpoint keeps -----------------------------------------------------------
 
     def checkpoint(self) -> Checkpoint:
-        optimizer = {
-            f"{slot}/{name}": value
-            for slot, held in self.at.state.items()
-            for name, value in zip(self.at.names, held, strict=True)
-        }
+        """Where training stands. Raises `Diverged` rather than keep what is lost."""
+        if self.meter.count and not math.isfinite(value := self.meter.logs()["loss"]):
+            raise Diverged(self.epoch, self.at.steps, value)
         extra = self.meter.tensors()
         for number, watcher in enumerate(self.watchers):
             if isinstance(watcher, watching.EarlyStopping) and watcher.kept:
                 extra |= {f"best.{number}.{name}": v for name, v in watcher.kept.items()}
         state = {
             "epoch": self.epoch, "position": self.position, "steps": self.at.steps,
+            "skipped": self.at.skipped, "scaling": self.at.scaling and self.at.scaling.state(),
             "fixed_rate": self.at.fixed, "seen": self.meter.count, "reason": self.reason,
             "callbacks": [watcher.state() for watcher in self.watchers], "history": self.history,
         }  # fmt: skip
-        return Checkpoint(self.at.weights, optimizer, extra, state)
+        return Checkpoint(self.at.weights, self.at.remembered(), extra, state)
 
     def restore(self, held: Checkpoint) -> None:
-        """Stand where a checkpoint stood, bit for bit."""
+        """Stand where a checkpoint stood, bit for bit. Raises `Unreadable` where it does not fit
+        the model.
+        """
         state = held.state
-        for name, value in self.at.weights.items():
-            value.copy_(held.weights[name])
-        for slot, tensors in self.at.state.items():
-            for name, value in zip(self.at.names, tensors, strict=True):
-                value.copy_(held.optimizer[f"{slot}/{name}"])
+        for part, own in (("weights", self.at.weights), ("optimizer", self.at.remembered())):
+            held.refuse_others(part, own)
+            for name, value in own.items():
+                value.copy_(held.tensor(part, name, value))
         self.epoch, self.position = state["epoch"], state["position"]
-        self.at.steps, self.at.fixed = state["steps"], state["fixed_rate"]
-        self.history, self.reason = state["history"], state["reason"]
-        moved = {name: value.to(self.device) for name, value in held.extra.items()}
-        self.meter.restore(moved, state["seen"])
-        for number, (watcher, kept) in enumerate(
-            zip(self.watchers, state["callbacks"], strict=True)
-        ):
-            watcher.restore(kept)
+        self.at.steps, self.at.skipped = state["steps"], state["skipped"]
+        self.at.fixed, self.reason = state["fixed_rate"], state["reason"]
+        self.history = [one for one in state["history"] if isinstance(one, dict)]
+        if len(self.history) != self.epoch:
+            raise held.damaged("`history` has an entry for each epoch")
+        if self.at.scaling is not None and not self.at.scaling.restore(state["scaling"]):
+            raise held.damaged("`scaling` is a scale and a count")
+        measured = self.meter.tensors()
+        for name, value in measured.items():
+            held.tensor("extra", name, value)
+        held.refuse_others("extra", measured, ("sum.", "best."))
+        extra = {name: value.to(self.device) for name, value in held.extra.items()}
+        self.meter.restore(extra, state["seen"])
+        self.restore_callbacks(held, extra)
+
+    def restore_callbacks(self, held: Checkpoint, extra: Mapping[str, Tensor]) -> None:
+        kept = held.state["callbacks"]
+        shapes = [one.keys() if isinstance(one, dict) else one for one in kept]
+        if shapes != [watcher.state().keys() for watcher in self.watchers]:
+            raise held.damaged("`callbacks` are not those of the spec")
+        for number, watcher in enumerate(self.watchers):
+            watcher.restore(kept[number])
             best = f"best.{number}."
-            found = {n.removeprefix(best): v for n, v in moved.items() if n.startswith(best)}
-            if found and isinstance(watcher, watching.EarlyStopping):
-                watcher.kept = found
+            if isinstance(watcher, watching.EarlyStopping) and any(
+                n.startswith(best) for n in extra
+            ):
+                watcher.kept = {
+                    name: held.tensor("extra", best + name, value).to(self.device)
+                    for name, value in self.at.weights.items()
+                }

@@ -25,9 +25,13 @@ class Values:
 
 
 class Objective:
-    """The losses of a graph's outputs, with the penalties on its weights."""
+    """The losses of a graph's outputs, with the penalties on its weights.
 
-    def __init__(self, graph: Graph) -> None:
+    Weights of classes count in training alone, as in Keras; those of samples wherever there are.
+    """
+
+    def __init__(self, graph: Graph, *, training: bool = True) -> None:
+        self.training = training
         self.heads = [head for head in graph.heads.values() if head.losses]
         self.several = len(graph.heads) > 1
         self.penalized = [
@@ -62,7 +66,9 @@ class Objective:
         """One output's loss, and what it adds to the total."""
         y_pred, mask = outcome.values[head.tensor], outcome.masks[head.tensor]
         y_true = batch[head.name]
-        weight = sample_weight(head, batch, y_true)
+        weight = batch.get(f"{head.name}.sample_weight", batch.get("sample_weight"))
+        if self.training and head.class_weight is not None:
+            weight = by_class(head.class_weight, y_true, weight)
         values = [loss_of(word, y_true, y_pred, weight, mask) for word in head.losses]
         weighed = [
             value if factor == 1.0 else value * factor
@@ -79,19 +85,16 @@ def add(total: Tensor | None, more: Tensor) -> Tensor:
     return more if total is None else total + more
 
 
-def sample_weight(head: Head, batch: Mapping[str, Tensor], y_true: Tensor) -> Tensor | None:
-    """What each sample of an output counts: its own weight times its class's."""
-    weight = batch.get(f"{head.name}.sample_weight", batch.get("sample_weight"))
-    if head.class_weight is None:
-        return weight
+def by_class(weights: dict[int, float], y_true: Tensor, weight: Tensor | None) -> Tensor:
+    """What each sample counts: its class's weight, times its own where it has one."""
     classes = y_true
     if y_true.ndim > 1:
         classes = y_true.argmax(-1) if y_true.shape[-1] != 1 else y_true.squeeze(-1)
     classes = classes.round().long() if classes.is_floating_point() else classes.long()
-    by_class = torch.ones(classes.shape, device=y_true.device)
-    for number, value in head.class_weight.items():
-        by_class = torch.where(classes == number, value, by_class)
-    return by_class if weight is None else weight * by_class
+    found = torch.ones(classes.shape, device=y_true.device)
+    for number, value in weights.items():
+        found = torch.where(classes == number, value, found)
+    return found if weight is None else weight * found
 
 
 class Meter:

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from modelspec.compiler import compile
 from modelspec.engine import wanted
-from modelspec.engine.checkpoint import publish, read_json, write_text
+from modelspec.engine.checkpoint import Checkpoint, publish, read_json, save, write_text
 from modelspec.engine.data import Samples, samples_for
 from modelspec.engine.evaluate import measure
 from modelspec.engine.module import Module
@@ -49,8 +49,11 @@ class Run:
         path = os.path.join(self.folder, HISTORY)
         if not os.path.exists(path):
             return []
-        with open(path, encoding="utf-8") as stream:
-            return [json.loads(line) for line in stream if line.strip()]
+        try:
+            with open(path, encoding="utf-8") as stream:
+                return [json.loads(line) for line in stream if line.strip()]
+        except (ValueError, RecursionError):
+            raise Unreadable(path, "not one JSON object a line") from None
 
     @property
     def encoders(self) -> dict[str, Any]:
@@ -139,42 +142,60 @@ class Run:
 
     def held_out(self) -> Samples:
         """The samples that the spec keeps from training."""
-        from modelspec.engine.data import prepare
+        from modelspec.engine.data import kept_back
 
-        data = self.graph.spec.data
-        if data is None or (data.test is None and data.validation is None):
+        data, seed = self.graph.spec.data, self.graph.spec.training.seed
+        samples = None
+        if data is not None:
+            samples = kept_back(data, wanted.everything(self.graph), seed, self.encoders)
+        if samples is None:
             raise refused(
                 "missing-key",
                 "the run's spec names no `test` and no `validation` data",
                 "name some: `modelspec evaluate RUN --data FILE`",
             )
-        seed = self.graph.spec.training.seed
-        made = prepare(data, wanted.everything(self.graph), seed, self.encoders)
-        samples = made.test if made.test is not None else made.validation
-        assert samples is not None
         return samples
 
 
-def load(folder: str, *, device: str | None = None, trust_code: bool = False) -> Run:
-    """A trained run. Raises `Unreadable` where the folder is none."""
+def load(
+    folder: str,
+    *,
+    device: str | None = None,
+    settings: Iterable[str] = (),
+    trust_code: bool = False,
+) -> Run:
+    """A trained run; `settings` are `KEY=VALUE`, put over its spec. Raises `Unreadable` where the
+    folder is none.
+    """
     path = os.path.join(folder, SPEC)
     if not os.path.isfile(path):
         reason = "not a run folder: there is no spec.yaml in it"
         raise Unreadable(folder, reason if os.path.isdir(folder) else "no such run folder")
-    graph = compile(Source.read(path), trust=trust_code)
+    graph = compile(Source.read(path), settings, trust=trust_code)
     return Run(folder, graph, device or best_device())
 
 
-def create(folder: str, graph: Graph, encoders: dict[str, Any]) -> None:
-    """Begin a run folder: its spec with all defaults, facts, what the encoders learnt."""
+def create(
+    folder: str, graph: Graph, encoders: dict[str, Any], begun: Checkpoint | None = None
+) -> None:
+    """Begin a run folder: facts, what the encoders learnt, a checkpoint that it starts from. Last
+    comes the spec with all defaults: it makes the folder a run.
+    """
+    put_aside(folder)
+    os.makedirs(folder, exist_ok=True)
+    write_text(os.path.join(folder, ENCODERS), json.dumps(encoders))
+    write_text(os.path.join(folder, FACTS), json.dumps(facts(graph), indent=1) + "\n")
+    if begun is not None:
+        save(folder, begun)
+    write_spec(folder, graph)
+
+
+def write_spec(folder: str, graph: Graph) -> None:
+    """The spec with all defaults, as it is read from the folder."""
     from modelspec.model.show import show
     from modelspec.source.tree import write as yaml_of
 
-    put_aside(folder)
-    os.makedirs(folder, exist_ok=True)
     write_text(os.path.join(folder, SPEC), yaml_of(show(graph.spec, folder)))
-    write_text(os.path.join(folder, ENCODERS), json.dumps(encoders))
-    write_text(os.path.join(folder, FACTS), json.dumps(facts(graph), indent=1) + "\n")
 
 
 def put_aside(folder: str) -> None:

@@ -13,6 +13,7 @@ from modelspec.engine.constraints import project
 from modelspec.engine.objective import Objective, Values
 from modelspec.engine.random import seed_of
 from modelspec.engine.runner import TORCH, Outcome, Runner
+from modelspec.engine.scaling import LossScale
 from modelspec.engine.schedules import rate
 from modelspec.engine.weights import trainables
 from modelspec.model.graph import Graph
@@ -29,14 +30,15 @@ class Trainable:
     """Weights with their optimizer's state: what a step changes, in place.
 
     `fixed` is the learning rate that a callback has set, instead of the optimizer's own; `steps`
-    counts updates.
+    counts steps, of which `skipped` made no update.
     """
 
     def __init__(self, graph: Graph, weights: dict[str, Tensor], training: Any) -> None:
         self.weights = weights
         self.names = trainables(graph)
         self.training = training
-        self.steps = 0
+        self.steps, self.skipped = 0, 0
+        self.scaling = LossScale() if training.precision == "float16" else None
         self.fixed: float | None = None
         self.learnt = [weights[name] for name in self.names]
         self.state: dict[str, list[Tensor]] = optimizers.begin(training.optimizer, self.learnt)
@@ -44,9 +46,21 @@ class Trainable:
     @property
     def rate(self) -> float:
         """The learning rate of the next update."""
+        return self.rate_of(self.steps - self.skipped)
+
+    def rate_of(self, update: int) -> float:
+        """The learning rate of an update, counted from 0."""
         if self.fixed is not None:
             return self.fixed
-        return rate(self.training.optimizer.learning_rate, self.steps)
+        return rate(self.training.optimizer.learning_rate, update)
+
+    def remembered(self) -> dict[str, Tensor]:
+        """The optimizer's state by `slot/weight`."""
+        return {
+            f"{slot}/{name}": value
+            for slot, held in self.state.items()
+            for name, value in zip(self.names, held, strict=True)
+        }
 
 
 class Step:
@@ -70,7 +84,8 @@ class Step:
             weight.requires_grad_(True)
         outcome = self.forward(at.weights, batch, at.steps)
         values = self.objective(outcome, batch, at.weights)
-        found = torch.autograd.grad(values.total, at.learnt, allow_unused=True)
+        aim = values.total if at.scaling is None else values.total * at.scaling.scale
+        found = torch.autograd.grad(aim, at.learnt, allow_unused=True)
         with torch.no_grad():
             for weight in at.learnt:
                 weight.requires_grad_(False)
@@ -89,18 +104,24 @@ class Step:
         """Clip the gradients, let the optimizer move the weights, project them."""
         used = [i for i, gradient in enumerate(found) if gradient is not None]
         grads = [g for g in found if g is not None]
+        at.steps += 1
+        if at.scaling is not None:
+            whole = at.scaling.unscaled(grads)
+            if whole is None:
+                at.skipped += 1
+                return
+            grads = whole
         if self.training.clip_norm is not None:
             grads = clip_together(grads, self.training.clip_norm)
         optimizer = at.training.optimizer
         grads = optimizers.clip(optimizer, grads)
-        rate = at.rate
-        at.steps += 1
         weights, state = at.learnt, at.state
         if len(used) < len(found):
             # A weight that no loss depends on stays as it is.
             weights = [weights[i] for i in used]
             state = {slot: [held[i] for i in used] for slot, held in state.items()}
-        optimizers.update(optimizer, weights, grads, state, rate, at.steps)
+        count = at.steps - at.skipped  # this update's number, from 1
+        optimizers.update(optimizer, weights, grads, state, at.rate_of(count - 1), count)
         for name, word in self.constrained.items():
             at.weights[name].copy_(project(word, at.weights[name]))
 

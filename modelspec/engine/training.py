@@ -6,14 +6,16 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from modelspec.engine import checkpoint as keeping
 from modelspec.engine import wanted
 from modelspec.engine.data import prepare
-from modelspec.engine.loop import Evaluated, Event, Finished, Interrupted, Loop, Saved
+from modelspec.engine.loop import Diverged, Evaluated, Event, Finished, Interrupted, Loop, Saved
 from modelspec.engine.module import Module
-from modelspec.engine.run import HISTORY, Run, best_device, create, load_into, refused
+from modelspec.engine.run import HISTORY, Run, best_device, create, load_into, refused, write_spec
+from modelspec.engine.weights import takes_weights, write
 from modelspec.model.graph import Graph
 
 #: An epoch's end is kept if the last checkpoint is older than this; the last epoch always is.
@@ -31,12 +33,16 @@ class Trainer:
         data = ready(graph)
         self.prepared = prepare(data, wanted.everything(graph), graph.spec.training.seed)
         self.loop = self.begin(Module(graph, graph.spec.training.seed), weights)
-        create(folder, graph, self.prepared.encoders)
+        given = weights is not None or takes_weights(graph)
+        # Weights from elsewhere may be gone, or others, when the run is resumed.
+        create(folder, graph, self.prepared.encoders, self.loop.checkpoint() if given else None)
         self.kept = time.monotonic()
 
     @classmethod
     def resumed(cls, run: Run) -> Trainer:
-        """Where the run's last checkpoint stood."""
+        """Where the run's last checkpoint stood; its spec is kept as it now is. Raises
+        `Unreadable` where the checkpoint is damaged, or of another model.
+        """
         self = cls.__new__(cls)
         self.graph, self.folder, self.device = run.graph, run.folder, str(run.device)
         data, training = ready(run.graph), run.graph.spec.training
@@ -47,6 +53,7 @@ class Trainer:
         self.loop = self.begin(Module(run.graph, training.seed, pretrained=held is None), None)
         if held is not None:
             self.loop.restore(held)
+        write_spec(run.folder, run.graph)
         self.kept = time.monotonic()
         return self
 
@@ -67,13 +74,14 @@ class Trainer:
         """Train, event by event. Left early (a `break`, a signal), it keeps a checkpoint."""
         every = self.graph.spec.training.checkpoint_every
         saved = self.loop.at.steps
+        done = self.loop.ended
+        self.record()  # what the checkpoint knows, and no epoch that has to be run again
         try:
             for event in self.loop.run():
                 yield event
                 if isinstance(event, Evaluated):
                     self.record()
-                    done = self.loop.epoch == self.graph.spec.training.epochs or self.loop.reason
-                    if not done and time.monotonic() - self.kept < SECONDS:
+                    if not self.loop.ended and time.monotonic() - self.kept < SECONDS:
                         continue
                 elif not every or self.loop.at.steps % every:
                     continue
@@ -81,9 +89,14 @@ class Trainer:
                 yield self.save()
         except (GeneratorExit, Interrupted):
             if self.loop.at.steps != saved:
-                self.save()
+                with suppress(Diverged):
+                    self.save()
             raise
-        yield self.finish()
+        except Diverged as diverged:
+            if not self.loop.forgives:
+                raise
+            self.loop.reason = str(diverged)
+        yield self.finish(done)
 
     def save(self) -> Saved:
         path = keeping.save(self.folder, self.loop.checkpoint())
@@ -95,14 +108,17 @@ class Trainer:
         lines = "".join(json.dumps(one) + "\n" for one in self.loop.history)
         keeping.write_text(os.path.join(self.folder, HISTORY), lines)
 
-    def finish(self) -> Finished:
+    def finish(self, again: bool) -> Finished:
         """The last checkpoint stays; what `weights.safetensors` holds is what callbacks chose."""
-        from modelspec.engine.weights import write
-
         reason = self.loop.finish()
-        aside = os.path.join(self.folder, "final.safetensors")
-        write(self.loop.at.weights, aside)
-        os.replace(aside, os.path.join(self.folder, "weights.safetensors"))
+        if again:
+            reason = f"was already finished: {reason}"
+        place, weights = os.path.join(self.folder, "weights.safetensors"), self.loop.at.weights
+        # Weights that are lost do not replace those of the last checkpoint.
+        if not os.path.exists(place) or all(bool(w.isfinite().all()) for w in weights.values()):
+            aside = f"{place}.new"
+            write(weights, aside)
+            os.replace(aside, place)
         return Finished(self.loop.epoch, reason, self.folder, self.loop.history)
 
 

@@ -14,6 +14,7 @@ from modelspec.engine.initializers import initial
 from modelspec.engine.random import seed_of
 from modelspec.engine.runner import TORCH
 from modelspec.model.graph import Graph, Owner
+from modelspec.model.spec import Definition
 from modelspec.source.diagnostics import Report, Unreadable
 
 LARGEST_HEADER = 100_000_000
@@ -49,23 +50,29 @@ def trained(graph: Graph) -> dict[str, Tensor]:
     """The weights that `weights:` entries of the spec name, read from their files."""
     found: dict[str, Tensor] = {}
     report = Report()
-    seen = set()
-    for owner in graph.owners.values():
-        at = owner.definition
-        while at is not None:
-            if at.weights is not None and at not in seen:
-                seen.add(at)
-                prefix = (at.part or at).path
-                found |= _taken(graph, at.weights, at.weights_span, prefix, report)
-            at = at.parent  # type: ignore[assignment]
-    for call in graph.spec.body.calls:
-        at = call.definition
-        if at.weights is not None and at not in seen:
-            seen.add(at)
-            prefix = (at.part or at).path
-            found |= _taken(graph, at.weights, at.weights_span, prefix, report)
+    for definition in with_weights(graph):
+        prefix = (definition.part or definition).path
+        found |= _taken(graph, str(definition.weights), definition.weights_span, prefix, report)
     report.raise_if_errors()
     return found
+
+
+def takes_weights(graph: Graph) -> bool:
+    """Whether some of its weights start as a file has them."""
+    return bool(with_weights(graph))
+
+
+def with_weights(graph: Graph) -> list[Definition]:
+    """The definitions that say `weights:`, the outer ones first: what lies inside has its own."""
+    found: dict[Definition, int] = {}
+    started = [owner.definition for owner in graph.owners.values()]
+    for definition in started + [call.definition for call in graph.spec.body.calls]:
+        at: Definition | None = definition
+        while at is not None:
+            if at.weights is not None:
+                found[at] = at.path.count(".")
+            at = at.parent
+    return sorted(found, key=lambda one: found[one])
 
 
 def _taken(graph: Graph, path: str, span: Any, prefix: str, report: Report) -> dict[str, Tensor]:
