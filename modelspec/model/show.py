@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modelspec.catalog.words import find, snake
 from modelspec.language.kinds import Kind, ListOf, Path
 from modelspec.language.word import Word
+from modelspec.model.parts import Cut
 from modelspec.model.summary import reference
 
 if TYPE_CHECKING:
@@ -98,7 +99,11 @@ class Writer:
         if definition.part is not None and definition.body is not None:
             made: dict[str, Any] = {
                 "part_of": name_of(definition.part, owner),
-                "inputs": [reference(one.stands_for) for one in definition.body.inputs],  # type: ignore[attr-defined]
+                "inputs": [
+                    reference(one.stands_for)
+                    for one in definition.body.inputs
+                    if isinstance(one, Cut)
+                ],
                 "outputs": [reference(ref) for ref in definition.body.outputs.values()],
             }
         elif definition.body is not None:

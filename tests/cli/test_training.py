@@ -35,9 +35,8 @@ train: {optimizer: {type: Adam, learning_rate: 0.05}, epochs: 3, batch_size: 16}
 def points(spec, tmp_path):
     """A spec and its rows: is the first number the larger one?"""
     draw = np.random.default_rng(0)
-    lines = [
-        f"{a:.3f},{b:.3f},{'more' if a > b else 'less'}" for a, b in draw.normal(size=(200, 2))
-    ]
+    pairs = draw.normal(size=(200, 2))
+    lines = [f"{a:.3f},{b:.3f},{'more' if a > b else 'less'}" for a, b in pairs]
     (tmp_path / "rows.csv").write_text("\n".join(["a,b,kind", *lines]) + "\n")
     return spec(SPEC)
 
@@ -124,9 +123,7 @@ def test_a_loss_that_is_no_number_ends_with_3(modelspec, points):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupt_keeps_a_checkpoint_and_resume_goes_on(
-    modelspec, points, tmp_path, number, code
-):
+def test_an_interrupt_keeps_a_checkpoint_to_resume(modelspec, points, tmp_path, number, code):
     child = subprocess.Popen(
         [sys.executable, "-m", "modelspec", "train", "spec.yaml", "--set", "train.epochs=4000"],
         cwd=tmp_path, env=cli_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -79,11 +79,8 @@ def test_what_a_declaration_refuses_the_schema_refuses(validator, text):
 
 
 def test_a_parameter_may_stand_for_any_argument(validator):
-    validator.validate(
-        as_json(
-            "params: {n: 3}\nlayers: {y: {type: Dense, units: '${n * 2}', use_bias: '${n > 1}'}}"
-        )
-    )
+    entry = "{type: Dense, units: '${n * 2}', use_bias: '${n > 1}'}"
+    validator.validate(as_json(f"params: {{n: 3}}\nlayers: {{y: {entry}}}"))
 
 
 def test_every_word_of_the_catalogue_has_a_definition(validator):
