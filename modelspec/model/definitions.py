@@ -8,6 +8,7 @@ from modelspec.catalog.words import Words, alike, find, spellings
 from modelspec.language.dtypes import FLOATS
 from modelspec.language.kinds import Reported
 from modelspec.language.word import Reject
+from modelspec.model.callees import callee
 from modelspec.model.parts import cut
 from modelspec.model.reading import unknown_key
 from modelspec.model.scope import Block, Scope
@@ -128,7 +129,7 @@ class Definitions:
         if not isinstance(kind.value, Scalar) or not isinstance(kind.value.value, str):
             self.report.error("wrong-value", "`use` holds a name", kind.value.span, "not a name")
             return None
-        return self.scope.definition(kind.value.value, kind.value.span)
+        return callee(self.scope, kind.value.value, kind.value.span)
 
     def settings(self, definition: Definition, written: Mapping) -> None:
         """`trainable`, `weights` and `dtype`, which any definition may have."""

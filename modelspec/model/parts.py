@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelspec.model.callees import callee
 from modelspec.model.scope import Scope
 from modelspec.model.spec import Body, Call, Definition, Input, Ref
 from modelspec.source.text import Span
@@ -10,7 +11,7 @@ from modelspec.source.tree import Mapping, Node, Scalar, Sequence
 
 def cut(definition: Definition, written: Mapping, name: Scalar, scope: Scope) -> None:
     """Make `definition` the part of the graph called `name` between `inputs` and `outputs`."""
-    whole = scope.definition(str(name.value), name.span)
+    whole = callee(scope, str(name.value), name.span)
     if whole is None or not _is_graph(whole, written, name, scope):
         return
     assert whole.body is not None

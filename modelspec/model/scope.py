@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from modelspec.model.params import Params
-from modelspec.model.spec import Body, Call, Definition, Input, Ref
+from modelspec.model.spec import Call, Definition, Input, Ref
 from modelspec.source.diagnostics import Report
 from modelspec.source.suggest import did_you_mean
 from modelspec.source.text import Span
@@ -263,80 +263,3 @@ class Scope:
                 return True
             scope = scope.outer
         return False
-
-    # -- layers ----------------------------------------------------------------------------
-
-    def definition(self, text: str, span: Span) -> Definition | None:
-        """The layer or graph that `use:` names; None, after reporting, where there is none."""
-        names = text.split(".")
-        scope: Scope | None = self
-        while scope is not None and names[0] not in scope.things and names[0] not in scope.broken:
-            if names[0] in scope.pending:
-                self.inside_itself(names[0], span, scope.pending[names[0]])
-                return None
-            scope = scope.outer
-        if scope is not None and names[0] in scope.broken:
-            return None
-        if scope is None:
-            self.no_definition(text, names[0], span, self.callable_names())
-            return None
-        scope.unread.discard(names[0])
-        found = self.owner_of(scope.things[names[0]])
-        if found is None:
-            self.no_definition(text, names[0], span, self.callable_names())
-            return None
-        for name in names[1:]:
-            if found.body is None:
-                if found.layer is None:
-                    return None
-                self.no_definition(text, name, span, [])
-                return None
-            inner: Body = found.body
-            thing = inner.scope.things.get(name)
-            below = None if thing is None else self.owner_of(thing)
-            if below is None:
-                self.no_definition(text, name, span, inner.scope.own_callables())
-                return None
-            found = below
-        return found
-
-    @staticmethod
-    def owner_of(thing: Thing) -> Definition | None:
-        if isinstance(thing, Definition):
-            return thing
-        return thing.definition if isinstance(thing, Call) else None
-
-    def own_callables(self) -> list[str]:
-        return [name for name, thing in self.things.items() if not isinstance(thing, Input)]
-
-    def callable_names(self) -> list[str]:
-        return self.own_callables() + (self.outer.callable_names() if self.outer else [])
-
-    def inside_itself(self, name: str, span: Span, start: Span) -> None:
-        self.report.error(
-            "cycle",
-            "a graph cannot contain itself",
-            span,
-            f"`{name}` is inside itself",
-            also=[(start, f"`{name}` begins here")],
-        )
-
-    def no_definition(self, text: str, name: str, span: Span, known: list[str]) -> None:
-        if name in self.later and text.split(".")[0] == name:
-            self.report.error(
-                "used-before",
-                "`use` calls a layer of an entry above it",
-                span,
-                f"`{name}` comes further down",
-                help=f"move the entry `{name}` above this one, or its layer to `shared`",
-            )
-            return
-        listed = ", ".join(f"`{one}`" for one in known[:12])
-        self.report.error(
-            "unknown-name",
-            f"no layer is called `{text}` here",
-            span,
-            "unknown",
-            help=did_you_mean(name, known)
-            or (f"the layers here: {listed}" if known else "`shared:` holds layers to be called"),
-        )

@@ -20,7 +20,7 @@ def test_every_code_appears_in_a_test():
     texts = [
         path.read_text(encoding="utf-8")
         for path in (ROOT / "tests").rglob("*")
-        if path.suffix in {".py", ".txt", ".yaml"} and here not in path.parents
+        if path.suffix in {".py", ".txt", ".yaml", ".md"} and here not in path.parents
     ]
     missing = sorted(code for code in codes() if not any(quoted(code, text) for text in texts))
     assert not missing, report("codes that no test shows:", missing)
