@@ -69,7 +69,10 @@ class Objective:
         weight = batch.get(f"{head.name}.sample_weight", batch.get("sample_weight"))
         if self.training and head.class_weight is not None:
             weight = by_class(head.class_weight, y_true, weight)
-        values = [loss_of(word, y_true, y_pred, weight, mask) for word in head.losses]
+        logits = outcome.logits.get(head.tensor)
+        values = [
+            loss_of(word, y_true, y_pred, weight, mask, logits=logits) for word in head.losses
+        ]
         weighed = [
             value if factor == 1.0 else value * factor
             for value, factor in zip(values, head.loss_weights, strict=True)
@@ -123,8 +126,9 @@ class Meter:
         """Count a batch of `n` samples."""
         self.count += n
         for name, value in {"loss": values.total.detach(), **values.each}.items():
-            scaled = value.double() * n
-            self.sums[name] = self.sums[name] + scaled if name in self.sums else scaled
+            if name not in self.sums:
+                self.sums[name] = torch.zeros((), dtype=torch.float64, device=value.device)
+            self.sums[name].add_(value, alpha=n)  # in float64, whatever the value is in
         for head in self.graph.heads.values():
             for word, name in zip(head.metrics, head.metric_names, strict=True):
                 key = self.key(head, name)

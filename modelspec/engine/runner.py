@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from modelspec.catalog.layers.convolution import Convolution
+from modelspec.catalog.layers.core import Dense
+from modelspec.engine.activations import activate
 from modelspec.engine.lowering import Masked, lowering
 from modelspec.engine.random import Random, seed_of
 from modelspec.engine.regularizers import penalty
+from modelspec.language.word import Word
 from modelspec.model.graph import Graph, Owner, Program, Step
 
 TORCH = {
@@ -23,18 +28,22 @@ TORCH = {
 
 
 class Outcome(NamedTuple):
-    """What one pass gave: every tensor and its mask by id, state to be set, penalties to add."""
+    """What one pass gave: every tensor and its mask by id, state to be set, penalties to add.
+
+    `logits` holds what the last activation of an output was given, where its losses want that.
+    """
 
     values: list[Any]
     masks: list[Tensor | None]
     updates: dict[str, Tensor]
     penalties: list[Tensor]
+    logits: dict[int, Tensor]
 
 
 class Pass:
     """What the steps of one pass share."""
 
-    __slots__ = ("cast", "owned", "penalties", "seed", "training", "updates", "weights")
+    __slots__ = ("cast", "logits", "owned", "penalties", "seed", "training", "updates", "weights")
 
     def __init__(
         self, weights: Mapping[str, Tensor], training: bool, seed: int, cast: torch.dtype | None
@@ -43,14 +52,15 @@ class Pass:
         self.owned: dict[str, SimpleNamespace] = {}
         self.updates: dict[str, Tensor] = {}
         self.penalties: list[Tensor] = []
+        self.logits: dict[int, Tensor] = {}
 
 
 class Prepared:
     """One step with everything about it that no pass changes."""
 
     __slots__ = (
-        "asks", "body", "compute", "folds", "freezes", "function", "inputs", "layer", "names",
-        "outputs", "owner", "passes", "path", "penalty", "seed",
+        "activation", "asks", "body", "compute", "folds", "freezes", "function", "inputs",
+        "layer", "names", "outputs", "owner", "passes", "path", "penalty", "seed",
     )  # fmt: skip
 
     def __init__(self, step: Step, owner: Owner | None) -> None:
@@ -65,18 +75,28 @@ class Prepared:
         # A definition's own dtype stands; else the precision of the run decides.
         self.compute = TORCH[step.compute] if step.definition.dtype else None
         self.passes = step.layer.masking == "pass"
-        self.penalty = step.layer.__dict__.get("activity_regularizer")
+        self.penalty = getattr(step.layer, "activity_regularizer", None)
         # A frozen layer with statistics uses them, and leaves them alone.
         self.freezes = "update" in found.asks and step.definition.frozen
         self.seed = f"{step.definition.path}#{step.node}#{vars(step.layer).get('seed')}"
         self.body: Runner | None = None
         self.folds = True
+        self.activation: Any = None
+
+    def part_with_activation(self) -> None:
+        """Run the layer without its activation, and that after it."""
+        self.activation = self.layer.__dict__["activation"]
+        self.layer = copy(self.layer)
+        self.layer.__dict__["activation"] = None
 
 
 class Runner:
     """A program made ready to run any number of times."""
 
-    def __init__(self, program: Program, owners: Mapping[str, Owner]) -> None:
+    def __init__(
+        self, program: Program, owners: Mapping[str, Owner], parted: frozenset[int] = frozenset()
+    ) -> None:
+        """`parted` are the tensors that are also wanted without their last activation."""
         self.size = len(program.tensors)
         self.inputs, self.outputs = program.inputs, program.outputs
         self.each_alone: bool
@@ -86,13 +106,18 @@ class Runner:
             if step.body is not None:
                 ready.body = Runner(step.body, owners)
                 ready.folds = ready.body.each_alone
+            if not parted.isdisjoint(step.outputs):
+                ready.part_with_activation()
             self.steps.append(ready)
         #: Whether samples never meet: no statistics over the batch, no draw that they share.
-        self.each_alone = not any(ready.layer.per_batch or not ready.folds for ready in self.steps)
+        self.each_alone = not any(
+            ready.layer.per_batch or ready.penalty is not None or not ready.folds
+            for ready in self.steps
+        )
 
     @staticmethod
     def of(graph: Graph) -> Runner:
-        return Runner(graph.program, graph.owners)
+        return Runner(graph.program, graph.owners, undone(graph))
 
     def __call__(
         self,
@@ -110,7 +135,7 @@ class Runner:
             values[id] = inputs[name]
         masks: list[Tensor | None] = [None] * self.size
         self.run(shared, values, masks)
-        return Outcome(values, masks, shared.updates, shared.penalties)
+        return Outcome(values, masks, shared.updates, shared.penalties, shared.logits)
 
     def run(self, shared: Pass, values: list[Any], masks: list[Tensor | None]) -> None:
         for step in self.steps:
@@ -123,6 +148,9 @@ class Runner:
                 asked = self.asked(step, shared, values, masks)
             made = step.function(step.layer, self.weights(step, shared, compute), *given, **asked)
             mask: Any = None
+            if step.activation is not None:
+                shared.logits[step.outputs[0]] = made
+                made = activate(step.activation, made)
             if type(made) is Masked:
                 made, mask = made
             elif step.passes:
@@ -134,7 +162,8 @@ class Runner:
                 if at < len(handed):
                     masks[id] = handed[at]
             if step.penalty is not None:
-                shared.penalties += [penalty(step.penalty, one) for one in several]
+                # A mean over the samples, as Keras's.
+                shared.penalties += [penalty(step.penalty, one) / len(one) for one in several]
 
     def asked(
         self, step: Prepared, shared: Pass, values: list[Any], masks: list[Tensor | None]
@@ -177,6 +206,28 @@ class Runner:
                     weight = weight.to(compute)
                 place(found, name, weight)
         return found
+
+
+def undone(graph: Graph) -> frozenset[int]:
+    """The outputs whose losses all undo the activation that they end in."""
+    found = []
+    for head in graph.heads.values():
+        at = graph.program.tensors[head.tensor].step
+        layer = None if at is None else graph.program.steps[at].layer
+        if isinstance(layer, Dense | Convolution) and head.losses:
+            activation = layer.__dict__["activation"]
+            if all(undoes(word, activation) for word in head.losses):
+                found.append(head.tensor)
+    return frozenset(found)
+
+
+def undoes(loss: Word, activation: Word | None) -> bool:
+    """Whether a loss can be computed from what the activation was given."""
+    return (
+        type(activation).__name__ == vars(type(loss)).get("undoes")
+        and not loss.__dict__["from_logits"]
+        and loss.__dict__["axis"] == getattr(activation, "axis", -1) == -1
+    )
 
 
 class Update:
