@@ -11,7 +11,9 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
         "layers.core": ("Dense", "Embedding", "Masking", "Identity"),
         "layers.activation": ("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax"),
         "layers.convolution": (
-            "Conv1D", "Conv2D", "Conv3D", "SeparableConv2D", "DepthwiseConv2D", "Conv2DTranspose",
+            "Conv1D", "Conv2D", "Conv3D", "SeparableConv1D", "SeparableConv2D",
+            "DepthwiseConv1D", "DepthwiseConv2D",
+            "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose",
         ),
         "layers.pooling": (
             "MaxPooling1D", "MaxPooling2D", "MaxPooling3D",
@@ -45,7 +47,9 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
         "activations": (
             "Linear", "Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Gelu", "Silu", "Mish",
             "Sigmoid", "HardSigmoid", "HardSilu", "Tanh", "Softmax", "LogSoftmax", "LogSigmoid",
-            "Softplus", "Softsign", "Exponential",
+            "Softplus", "Softsign", "Exponential", "Celu", "Glu", "HardShrink", "SoftShrink",
+            "TanhShrink", "HardTanh", "Threshold", "SparsePlus", "SparseSigmoid", "Sparsemax",
+            "Squareplus",
         ),
     },
     "initializers": {
@@ -53,7 +57,7 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
             "Zeros", "Ones", "Constant", "Identity", "Orthogonal",
             "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling",
             "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform",
-            "LecunNormal", "LecunUniform",
+            "LecunNormal", "LecunUniform", "STFT",
         ),
     },
     "regularizers": {"regularizers": ("L1", "L2", "L1L2", "OrthogonalRegularizer")},
@@ -77,7 +81,7 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
     "schedules": {
         "schedules": (
             "ExponentialDecay", "PiecewiseConstantDecay", "PolynomialDecay",
-            "InverseTimeDecay", "CosineDecay", "CosineDecayRestarts",
+            "InverseTimeDecay", "CosineDecay", "CosineDecayRestarts", "Warmup",
         ),
     },
     "callbacks": {
@@ -94,6 +98,10 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
 #: group -> a further spelling -> the word's own name (the snake-case form needs no entry)
 ALIASES: dict[str, dict[str, str]] = {
     "layers": {
+        "Convolution1D": "Conv1D", "Convolution2D": "Conv2D", "Convolution3D": "Conv3D",
+        "Convolution1DTranspose": "Conv1DTranspose", "Convolution2DTranspose": "Conv2DTranspose",
+        "Convolution3DTranspose": "Conv3DTranspose",
+        "SeparableConvolution1D": "SeparableConv1D", "SeparableConvolution2D": "SeparableConv2D",
         "MaxPool1D": "MaxPooling1D", "MaxPool2D": "MaxPooling2D", "MaxPool3D": "MaxPooling3D",
         "AvgPool1D": "AveragePooling1D", "AvgPool2D": "AveragePooling2D",
         "AvgPool3D": "AveragePooling3D",
@@ -106,7 +114,7 @@ ALIASES: dict[str, dict[str, str]] = {
     "initializers": {
         "zero": "Zeros", "one": "Ones", "normal": "RandomNormal", "uniform": "RandomUniform",
         "eye": "Identity", "IdentityInitializer": "Identity",
-        "OrthogonalInitializer": "Orthogonal",
+        "OrthogonalInitializer": "Orthogonal", "STFTInitializer": "STFT",
     },
     "losses": {
         "mse": "MeanSquaredError", "MSE": "MeanSquaredError",

@@ -20,7 +20,10 @@ from modelspec.language.kinds import (
 from modelspec.language.layer import Layer, Reject, Weight
 from modelspec.language.shapes import Dim, Shape, size
 
-__all__ = ["Conv1D", "Conv2D", "Conv2DTranspose", "Conv3D", "DepthwiseConv2D", "SeparableConv2D"]
+__all__ = [
+    "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Conv3D", "Conv3DTranspose",
+    "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D",
+]  # fmt: skip
 
 PADDING = "`valid` keeps the window inside; `same` pads with zeros to ceil(size / stride)."
 
@@ -133,10 +136,9 @@ class Conv3D(Convolution):
     rank = 3
 
 
-class DepthwiseConv2D(Convolution):
+class DepthwiseConvolution(Convolution):
     """Convolution of each channel on its own."""
 
-    rank = 2
     strides_dilated = True
     filters = None  # type: ignore[assignment]
     groups = None  # type: ignore[assignment]
@@ -169,10 +171,21 @@ class DepthwiseConv2D(Convolution):
         return None if count is None else count * (2 * prod(self.kernel_size) + self.use_bias)
 
 
-class SeparableConv2D(Convolution):
-    """A convolution of each channel on its own, then one that mixes channels cell by cell."""
+class DepthwiseConv1D(DepthwiseConvolution):
+    """Convolution of each channel on its own, over time."""
+
+    rank = 1
+
+
+class DepthwiseConv2D(DepthwiseConvolution):
+    """Convolution of each channel on its own, over an image."""
 
     rank = 2
+
+
+class SeparableConvolution(Convolution):
+    """A convolution of each channel on its own, then one that mixes channels cell by cell."""
+
     strides_dilated = True
     groups = None  # type: ignore[assignment]
     kernel_initializer = None
@@ -200,7 +213,7 @@ class SeparableConv2D(Convolution):
         )
         yield Weight(
             "pointwise_kernel",
-            (1, 1, times(channels, self.depth_multiplier), self.filters),
+            (*(1,) * self.rank, times(channels, self.depth_multiplier), self.filters),
             self.pointwise_initializer,
             regularizer=self.pointwise_regularizer,
             constraint=self.pointwise_constraint,
@@ -217,10 +230,22 @@ class SeparableConv2D(Convolution):
         return cells * (2 * prod(self.kernel_size) * between + mixed)
 
 
-class Conv2DTranspose(Convolution):
-    """The transpose of a convolution: each cell of the input paints a window of the output."""
+class SeparableConv1D(SeparableConvolution):
+    """A convolution of each channel over time, then one that mixes channels step by step."""
+
+    rank = 1
+
+
+class SeparableConv2D(SeparableConvolution):
+    """A convolution of each channel over an image, then one that mixes channels cell by cell."""
 
     rank = 2
+    source = "Chollet, 2017, https://arxiv.org/abs/1610.02357"
+
+
+class TransposedConvolution(Convolution):
+    """The transpose of a convolution: each cell of the input paints a window of the output."""
+
     groups = None  # type: ignore[assignment]
     padding = Choice(
         "`valid` keeps every cell painted; `same` gives size * stride.",
@@ -267,3 +292,21 @@ class Conv2DTranspose(Convolution):
         if given is None or made is None:
             return None
         return given * 2 * prod(self.kernel_size) * self.filters + made * self.use_bias
+
+
+class Conv1DTranspose(TransposedConvolution):
+    """The transpose of a convolution over time: each step paints a window of the output."""
+
+    rank = 1
+
+
+class Conv2DTranspose(TransposedConvolution):
+    """The transpose of a convolution: each cell of an image paints a window of the output."""
+
+    rank = 2
+
+
+class Conv3DTranspose(TransposedConvolution):
+    """The transpose of a convolution: each cell of a volume paints a window of the output."""
+
+    rank = 3

@@ -14,12 +14,19 @@ from torch import Tensor
 
 from modelspec.catalog.layers.convolution import (
     Conv1D,
+    Conv1DTranspose,
     Conv2D,
     Conv2DTranspose,
     Conv3D,
+    Conv3DTranspose,
     Convolution,
+    DepthwiseConv1D,
     DepthwiseConv2D,
+    DepthwiseConvolution,
+    SeparableConv1D,
     SeparableConv2D,
+    SeparableConvolution,
+    TransposedConvolution,
 )
 from modelspec.engine.activations import activate
 from modelspec.engine.lowering import lowers
@@ -37,35 +44,40 @@ def convolution(p: Convolution, w: Any, x: Tensor) -> Tensor:
     return activate(p.activation, ungrid(p, y))
 
 
+@lowers(DepthwiseConv1D)
 @lowers(DepthwiseConv2D)
-def depthwise(p: DepthwiseConv2D, w: Any, x: Tensor) -> Tensor:
+def depthwise(p: DepthwiseConvolution, w: Any, x: Tensor) -> Tensor:
     x = grid(p, x.to(w.kernel.dtype))  # (batch, channels, height, width)
     y = convolved(p, x, apart(w.kernel), bias(p, w), x.shape[1])
     return activate(p.activation, ungrid(p, y))
 
 
+@lowers(SeparableConv1D)
 @lowers(SeparableConv2D)
-def separable(p: SeparableConv2D, w: Any, x: Tensor) -> Tensor:
+def separable(p: SeparableConvolution, w: Any, x: Tensor) -> Tensor:
     x = grid(p, x.to(w.pointwise_kernel.dtype))  # (batch, channels, height, width)
     between = convolved(p, x, apart(w.depthwise_kernel), None, x.shape[1])
     y = F.conv2d(between, kernel(p, w.pointwise_kernel), bias(p, w))  # (batch, filters, ...)
     return activate(p.activation, ungrid(p, y))
 
 
+@lowers(Conv1DTranspose)
 @lowers(Conv2DTranspose)
-def transposed(p: Conv2DTranspose, w: Any, x: Tensor) -> Tensor:
+@lowers(Conv3DTranspose)
+def transposed(p: TransposedConvolution, w: Any, x: Tensor) -> Tensor:
     """Torch cuts both ends alike and adds at the end; what it cannot cut is sliced off."""
-    x = grid(p, x.to(w.kernel.dtype))  # (batch, channels, height, width)
-    cuts = [cut(p, axis) for axis in range(p.rank)]
-    y = F.conv_transpose2d(
+    x = grid(p, x.to(w.kernel.dtype))  # (batch, channels, *space)
+    cuts = [(0, 0)] * (x.ndim - 2 - p.rank) + [cut(p, axis) for axis in range(p.rank)]
+    paint = F.conv_transpose3d if x.ndim == 5 else F.conv_transpose2d
+    y = paint(
         x,
         kernel(p, w.kernel),
         bias(p, w),
-        stride=p.strides,
+        stride=lifted(p, p.strides),
         padding=[before for before, _ in cuts],
         output_padding=[max(before - after, 0) for before, after in cuts],
-        dilation=p.dilation_rate,
-    )  # (batch, filters, height, width)
+        dilation=lifted(p, p.dilation_rate),
+    )  # (batch, filters, *space)
     for axis, (before, after) in enumerate(cuts):
         if after > before:
             y = y.narrow(2 + axis, 0, y.shape[2 + axis] - (after - before))
@@ -117,7 +129,7 @@ def edges(p: Convolution, x: Tensor) -> list[tuple[int, int]]:
     return [same(*axis) for axis in zip(x.shape[2:], sizes, strides, dilation, strict=True)]
 
 
-def cut(p: Conv2DTranspose, axis: int) -> tuple[int, int]:
+def cut(p: TransposedConvolution, axis: int) -> tuple[int, int]:
     """How many painted cells fall off before and after; below zero, how many are added."""
     stride = p.strides[axis]
     covers = p.dilation_rate[axis] * (p.kernel_size[axis] - 1) + 1
