@@ -1,43 +1,41 @@
-"""What is legal and still surely wrong: warnings, each with a code."""
+"""What is legal and still surely wrong: warnings, each with a code.
+
+A rule is a function of the graph that yields findings. An entry or an output that means it so says
+`allow: [code]`.
+"""
 
 from __future__ import annotations
 
 from modelspec.model.graph import Graph
-from modelspec.model.spec import Definition
+from modelspec.model.lints.findings import Finding
+from modelspec.model.lints.layers import LAYERS
+from modelspec.model.lints.learning import LEARNING
+from modelspec.model.lints.outputs import OUTPUTS
+from modelspec.model.lints.unused import UNUSED
 from modelspec.source.diagnostics import Report
+
+RULES = (*UNUSED, *LAYERS, *OUTPUTS, *LEARNING)
 
 
 def lint(graph: Graph) -> None:
     """Add the warnings to `graph.warnings`."""
     report = Report()
-    unused(graph, report)
+    seen: set[tuple[str, object]] = set()
+    for rule in RULES:
+        for found in rule(graph):
+            # A shared graph called twice has its faults once.
+            if not found.meant and (found.code, found.span) not in seen:
+                seen.add((found.code, found.span))
+                warn(found, report)
     graph.warnings += report.warnings
 
 
-def unused(graph: Graph, report: Report) -> None:
-    """Inputs that nothing reads, shared layers that nothing calls."""
-    body = graph.spec.body
-    read = {id for step in graph.program.steps for id in step.reads()}
-    read |= set(graph.program.outputs.values())
-    for one in body.inputs:
-        if graph.program.inputs[one.name] not in read:
-            report.warning(
-                "unused-input",
-                "data is needed for every input, used or not",
-                one.span,
-                f"nothing reads `{one.name}`",
-                help="call a layer on it, or take it away",
-            )
-    for definition in body.shared:
-        if not used(definition, graph):
-            report.warning(
-                "unused-definition",
-                "a shared layer does nothing until it is called",
-                definition.span,
-                f"nothing calls `{definition.name}`",
-                help=f"call it: {{use: {definition.name}, from: ...}}",
-            )
-
-
-def used(definition: Definition, graph: Graph) -> bool:
-    return definition.name not in graph.spec.body.scope.unread
+def warn(found: Finding, report: Report) -> None:
+    report.warning(
+        found.code,
+        found.message,
+        found.span,
+        found.label,
+        also=found.also,
+        help=found.help or (),
+    )

@@ -7,6 +7,8 @@ from typing import Any
 
 from modelspec.catalog.words import Words
 from modelspec.language.kinds import Float, Mismatch, Reported
+from modelspec.source import tree
+from modelspec.source.codes import CODES
 from modelspec.source.diagnostics import Report
 from modelspec.source.suggest import did_you_mean, nearest
 from modelspec.source.tree import Entry, Mapping, Node, Scalar
@@ -67,3 +69,24 @@ def unknown_key(entry: Entry, known: Sequence[str], report: Report) -> None:
         help=did_you_mean(entry.key.text, known)
         or "the keys here: " + ", ".join(f"`{key}`" for key in known),
     )
+
+
+def read_allow(written: Mapping, report: Report) -> tuple[str, ...]:
+    """The codes of the warnings that an entry or an output silences with `allow:`."""
+    node = written.get("allow")
+    if node is None:
+        return ()
+    found = []
+    for item in node.items if isinstance(node, tree.Sequence) else [node]:
+        if isinstance(item, Scalar) and item.value in CODES:
+            found.append(str(item.value))
+            continue
+        text = item.text if isinstance(item, Scalar) else ""
+        report.error(
+            "wrong-value",
+            "`allow` names codes of warnings",
+            item.span,
+            f"there is no code `{text}`" if text else "not a code",
+            help=did_you_mean(text, list(CODES)) or "`modelspec explain` lists them",
+        )
+    return tuple(found)

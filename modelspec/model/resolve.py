@@ -11,7 +11,7 @@ from modelspec.model.entries import Entries
 from modelspec.model.files import Files
 from modelspec.model.inputs import Inputs
 from modelspec.model.params import Params
-from modelspec.model.reading import sections_of
+from modelspec.model.reading import read_allow, sections_of
 from modelspec.model.scope import Block, Scope
 from modelspec.model.spec import Body, Definition, Spec
 from modelspec.source.diagnostics import Rejected, Report
@@ -229,13 +229,4 @@ class Resolver:
 
     def allowed(self, written: Mapping) -> tuple[str, ...]:
         """The codes of the warnings that an entry silences."""
-        node = written.get("allow")
-        if node is None:
-            return ()
-        items = node.items if isinstance(node, Sequence) else [node]
-        if all(isinstance(i, Scalar) and isinstance(i.value, str) for i in items):
-            return tuple(
-                i.value for i in items if isinstance(i, Scalar) and isinstance(i.value, str)
-            )
-        self.report.error("wrong-value", "`allow` is a list of codes", node.span, "not codes")
-        return ()
+        return read_allow(written, self.report)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelspec.catalog.words import Words
 from modelspec.language.kinds import Float
-from modelspec.model.reading import is_null, read_number, read_word, unknown_key
+from modelspec.model.reading import is_null, read_allow, read_number, read_word, unknown_key
 from modelspec.model.scope import Scope
 from modelspec.model.spec import Body, Ref, Spec, Target
 from modelspec.source.diagnostics import Report
@@ -115,6 +115,7 @@ def _target(target: Target, node: Mapping, words: Words) -> None:
         target.spans[entry.key.text] = entry.value.span
         if entry.key.text not in OUTPUT_KEYS:
             unknown_key(entry, OUTPUT_KEYS, words.report)
+    target.allow = read_allow(node, words.report)
     loss, metrics = node.get("loss"), node.get("metrics")
     if isinstance(loss, Sequence):
         for item in loss.items:

@@ -139,7 +139,9 @@ class Body:
 class Target:
     """What is asked of an output: losses with their weights, metrics, class weights."""
 
-    __slots__ = ("class_weight", "loss_weights", "losses", "metrics", "name", "span", "spans")
+    __slots__ = (
+        "allow", "class_weight", "loss_weights", "losses", "metrics", "name", "span", "spans",
+    )  # fmt: skip
 
     def __init__(self, name: str, span: Span) -> None:
         self.name, self.span = name, span
@@ -148,6 +150,7 @@ class Target:
         #: Metrics; the string `accuracy` until the output's shape says which one it is.
         self.metrics: list[Metric | str] = []
         self.class_weight: dict[int, float] | None = None
+        self.allow: tuple[str, ...] = ()
         self.spans: dict[str, Span] = {}
 
 

@@ -1,0 +1,80 @@
+"""What a rule finds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelspec.model.graph import Graph, Program, Step
+from modelspec.model.spec import Call
+from modelspec.source.text import Span
+
+
+class Finding:
+    """One warning. `by` is what it is about, whose `allow` may silence it."""
+
+    __slots__ = ("also", "by", "code", "help", "label", "message", "span")
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        label: str = "",
+        *,
+        by: Any = None,
+        also: tuple[tuple[Span, str], ...] = (),
+        help: str = "",
+    ) -> None:
+        self.code, self.message, self.span, self.label = code, message, span, label
+        self.by, self.also, self.help = by, also, help
+
+    @property
+    def meant(self) -> bool:
+        """Whether the spec says that it is meant so."""
+        if isinstance(self.by, Call):
+            return self.code in self.by.allow or self.code in self.by.definition.allow
+        return self.by is not None and self.code in self.by.allow
+
+
+def argument_span(step: Step, argument: str) -> Span:
+    """The place of an argument where it is written, else of the call."""
+    spans: dict[str, Span] = step.layer.__dict__.get("spans", {})
+    return spans.get(argument, step.call.span)
+
+
+def maker(program: Program, id: int) -> Step | None:
+    """The step that makes a tensor, None for an input."""
+    at = program.tensors[id].step
+    return None if at is None else program.steps[at]
+
+
+def readers(program: Program) -> dict[int, list[Step]]:
+    """The steps that are called on each tensor."""
+    found: dict[int, list[Step]] = {}
+    for step in program.steps:
+        for id in step.reads():
+            found.setdefault(id, []).append(step)
+    return found
+
+
+def activation(step: Step) -> Any:
+    """The activation word that a step ends in, if its layer has one."""
+    return step.layer.__dict__.get("activation")
+
+
+def kind(step: Step) -> str:
+    """The name of a step's layer."""
+    return type(step.layer).__name__
+
+
+def steps(graph: Graph) -> list[tuple[Program, Step]]:
+    """Every step, those inside wrappers too, with the program that it belongs to."""
+    found: list[tuple[Program, Step]] = []
+    waiting = [graph.program]
+    while waiting:
+        program = waiting.pop()
+        for step in program.steps:
+            found.append((program, step))
+            if step.body is not None:
+                waiting.append(step.body)
+    return found

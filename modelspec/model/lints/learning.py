@@ -1,0 +1,113 @@
+"""Rules on training: callbacks, schedules, frozen weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from modelspec.catalog.callbacks import Monitor
+from modelspec.model.graph import Graph
+from modelspec.model.lints.findings import Finding
+from modelspec.source.suggest import did_you_mean
+
+
+def quantities(graph: Graph) -> set[str]:
+    """What the history of this model will hold, by Keras's names."""
+    several = len(graph.heads) > 1
+    found = {"loss"}
+    for head in graph.heads.values():
+        if several and head.losses:
+            found.add(f"{head.name}_loss")
+        found |= {f"{head.name}_{name}" if several else name for name in head.metric_names}
+    data = graph.spec.data
+    if data is None or data.validation is not None:
+        found |= {f"val_{name}" for name in found}
+    return found | {"learning_rate"}
+
+
+def monitored(graph: Graph) -> Iterator[Finding]:
+    """Callbacks that watch what nobody computes."""
+    if graph.spec.training is None or not graph.heads:
+        return
+    known = quantities(graph)
+    for word in graph.spec.training.callbacks:
+        if not isinstance(word, Monitor) or word.monitor in known:
+            continue
+        if type(word).__name__ == "ModelCheckpoint" and not word.__dict__["save_best_only"]:
+            continue
+        place = word.__dict__["spans"].get("monitor", word.__dict__["span"])
+        validation = word.monitor.removeprefix("val_") in known
+        fact = "there is no validation data" if validation else "nothing computes it"
+        near = did_you_mean(word.monitor, sorted(known))
+        yield Finding(
+            "unknown-monitor",
+            f"`{type(word).__name__}` watches a quantity of the history",
+            place,
+            f"`{word.monitor}`: {fact}",
+            help=(
+                "data: {validation: 0.2}"
+                if validation
+                else near[0]
+                if near
+                else "the history will hold " + ", ".join(f"`{name}`" for name in sorted(known))
+            ),
+        )
+
+
+def direction(graph: Graph) -> Iterator[Finding]:
+    """A callback that takes the wrong end of a quantity for the better one."""
+    if graph.spec.training is None:
+        return
+    for word in graph.spec.training.callbacks:
+        if not isinstance(word, Monitor) or word.mode == "auto":
+            continue
+        falls = word.monitor.endswith(("loss", "error"))
+        rises = word.monitor.endswith(Monitor.RISING)
+        if (word.mode == "max" and falls) or (word.mode == "min" and rises):
+            better = "smaller" if falls else "larger"
+            yield Finding(
+                "wrong-direction",
+                f"`{word.monitor}` is better when {better}",
+                word.__dict__["spans"]["mode"],
+                f"this takes {'larger' if falls else 'smaller'} for better",
+                help="leave `mode` out: it goes by the quantity's name",
+            )
+
+
+def frozen(graph: Graph) -> Iterator[Finding]:
+    """Frozen weights that nobody has trained, and penalties on weights that do not move."""
+    for owner in graph.owners.values():
+        definition = owner.definition
+        if owner.trainable:
+            continue
+        at: Any = definition
+        weights = None
+        while at is not None and weights is None:
+            weights = at.weights
+            at = at.parent
+        top: Any = definition
+        while top.trainable and top.parent is not None:
+            top = top.parent
+        if weights is None and any(weight.trainable for weight in owner.weights):
+            yield Finding(
+                "frozen-fresh",
+                "weights that never learn start as the initializers make them: at random",
+                top.span,
+                "`trainable: false` without `weights`",
+                by=top,
+                help="weights: runs/...",
+            )
+        for weight in owner.weights:
+            if weight.regularizer is not None:
+                yield Finding(
+                    "frozen-penalty",
+                    "a penalty on weights that do not learn changes nothing",
+                    owner.call.span,
+                    f"`{weight.name}` is frozen",
+                    by=owner.call,
+                    help=f"take `{weight.name}_regularizer` away",
+                )
+                break
+
+
+LEARNING = (monitored, direction, frozen)
