@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from modelspec.language.kinds import Bool, Float, Int
-from modelspec.language.word import Word
+from modelspec.language.shapes import Shape, show
+from modelspec.language.word import Reject, Word
 
 
 class Activation(Word):
     """An activation function.
 
-    `low` and `high` bound what it can give whatever it is given (None: no bound).
+    `low` and `high` bound what it can give whatever it is given (None: no bound). One that
+    `resizes` gives another shape than it is given.
     """
 
     group = "activations"
     low: float | None = None
     high: float | None = None
+    resizes: ClassVar[bool] = False
+
+    def shape(self, x: Shape) -> Shape:
+        """What becomes of a shape (batch left out); raises `Reject`."""
+        return x
 
 
 class Linear(Activation):
@@ -137,3 +146,89 @@ class Exponential(Activation):
     """`exp(x)`."""
 
     low = 0.0
+
+
+class Celu(Activation):
+    """`max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))`: an `Elu` without a kink at 0."""
+
+    alpha = Float("Minus the value far below 0.", default=1.0, above=0)
+    source = "Barron, 2017, https://arxiv.org/abs/1704.07483"
+
+
+class Glu(Activation):
+    """Half of `x` times the sigmoid of the other half; the axis comes out half as long."""
+
+    axis = Int("The axis to halve.", default=-1)
+    resizes = True
+    source = "Dauphin et al., 2017, https://arxiv.org/abs/1612.08083"
+
+    def shape(self, x: Shape) -> Shape:
+        axis = self.axis - 1 if self.axis > 0 else self.axis + len(x)
+        if self.axis == 0 or not 0 <= axis < len(x):
+            raise Reject("axis", f"`axis` is {self.axis}, and this is {show(x)}")
+        long = x[axis]
+        if isinstance(long, int) and long % 2:
+            raise Reject("axis", f"`Glu` halves an axis, and this one has {long}")
+        half = long // 2 if isinstance(long, int) else None
+        return (*x[:axis], half, *x[axis + 1 :])
+
+
+def threshold() -> Float:
+    return Float("How far from 0 the result is 0.", default=0.5, min=0)
+
+
+class HardShrink(Activation):
+    """`x`, and 0 where it is within `threshold` of 0."""
+
+    threshold = threshold()
+
+
+class SoftShrink(Activation):
+    """`x` moved by `threshold` towards 0, and 0 where it is nearer than that."""
+
+    threshold = threshold()
+
+
+class TanhShrink(Activation):
+    """`x - tanh(x)`."""
+
+
+class HardTanh(Activation):
+    """`min(max(x, -1), 1)`: straight lines in place of the tangent."""
+
+    low, high = -1.0, 1.0
+
+
+class Threshold(Activation):
+    """`x` above `threshold`, `default_value` elsewhere."""
+
+    threshold = Float("What `x` has to be above.")
+    default_value = Float("The result elsewhere.")
+
+
+class SparsePlus(Activation):
+    """0 below -1, `(x + 1) ** 2 / 4` up to 1, `x` from there on: a `Softplus` that reaches 0."""
+
+    low = 0.0
+
+
+class SparseSigmoid(Activation):
+    """`(x + 1) / 2`, within 0 and 1."""
+
+    low, high = 0.0, 1.0
+
+
+class Sparsemax(Activation):
+    """The nearest point to `x` whose values are not negative and sum to 1: many of them are 0."""
+
+    axis = Int("The axis to sum to 1 along.", default=-1)
+    low, high = 0.0, 1.0
+    source = "Martins and Astudillo, 2016, https://arxiv.org/abs/1602.02068"
+
+
+class Squareplus(Activation):
+    """`(x + sqrt(x ** 2 + b)) / 2`: a smooth `Relu` without exponentials."""
+
+    b = Float("How smooth it is.", default=4, min=0)
+    low = 0.0
+    source = "Barron, 2021, https://arxiv.org/abs/2112.11687"

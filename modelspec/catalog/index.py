@@ -41,6 +41,44 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
         "layers.recurrent": ("LSTM", "GRU", "SimpleRNN"),
         "layers.wrappers": ("Bidirectional", "TimeDistributed"),
         "layers.attention": ("MultiHeadAttention",),
+        "layers.ops.elementwise": (
+            "ops.Negative", "ops.Abs", "ops.Sign", "ops.Trunc", "ops.Relu", "ops.Relu6",
+            "ops.StopGradient", "ops.ZerosLike", "ops.OnesLike", "ops.LogicalNot",
+            "ops.Isfinite", "ops.Isinf", "ops.Isnan", "ops.Sqrt", "ops.Rsqrt", "ops.Reciprocal",
+            "ops.Exp", "ops.Exp2", "ops.Expm1", "ops.Log", "ops.Log1p", "ops.Log2", "ops.Log10",
+            "ops.Sin", "ops.Cos", "ops.Tan", "ops.Arcsin", "ops.Arccos", "ops.Arctan",
+            "ops.Sinh", "ops.Cosh", "ops.Tanh", "ops.Arcsinh", "ops.Arccosh", "ops.Arctanh",
+            "ops.Erf", "ops.Erfinv", "ops.Floor", "ops.Ceil", "ops.Sigmoid", "ops.Softsign",
+            "ops.Selu", "ops.Silu", "ops.Softplus", "ops.LogSigmoid", "ops.HardSigmoid",
+            "ops.HardSilu", "ops.Square", "ops.Round", "ops.NanToNum", "ops.Clip",
+            "ops.FullLike", "ops.Cast", "ops.LeakyRelu", "ops.Elu", "ops.Gelu", "ops.Softmax",
+            "ops.LogSoftmax",
+        ),
+        "layers.ops.pairwise": (
+            "ops.Add", "ops.Subtract", "ops.Multiply", "ops.Divide", "ops.DivideNoNan",
+            "ops.FloorDivide", "ops.Mod", "ops.Power", "ops.Maximum", "ops.Minimum",
+            "ops.Arctan2", "ops.Logaddexp", "ops.Equal", "ops.NotEqual", "ops.Greater",
+            "ops.GreaterEqual", "ops.Less", "ops.LessEqual", "ops.LogicalAnd", "ops.LogicalOr",
+            "ops.LogicalXor", "ops.Where",
+        ),
+        "layers.ops.reduction": (
+            "ops.Sum", "ops.Prod", "ops.Mean", "ops.Var", "ops.Std", "ops.Max", "ops.Min",
+            "ops.Logsumexp", "ops.Any", "ops.All", "ops.CountNonzero", "ops.Norm", "ops.Argmax",
+            "ops.Argmin", "ops.Cumsum", "ops.Cumprod", "ops.Sort", "ops.Argsort", "ops.TopK",
+            "ops.OneHot",
+        ),
+        "layers.ops.shaping": (
+            "ops.Reshape", "ops.BroadcastTo", "ops.Transpose", "ops.Swapaxes", "ops.Squeeze",
+            "ops.ExpandDims", "ops.Flip", "ops.Roll", "ops.Repeat", "ops.Tile", "ops.Pad",
+            "ops.Tril", "ops.Triu",
+        ),
+        "layers.ops.pieces": (
+            "ops.GetItem", "ops.Take", "ops.TakeAlongAxis", "ops.Stack", "ops.Concatenate",
+            "ops.Split", "ops.Unstack",
+        ),
+        "layers.ops.product": (
+            "ops.Matmul", "ops.Einsum",
+        ),
         "layers.foreign": ("TorchModule", "PythonModule"),
     },
     "activations": {
@@ -98,6 +136,11 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
 #: group -> a further spelling -> the word's own name (the snake-case form needs no entry)
 ALIASES: dict[str, dict[str, str]] = {
     "layers": {
+        "ops.Absolute": "ops.Abs", "ops.absolute": "ops.Abs", "ops.TrueDivide": "ops.Divide",
+        "ops.true_divide": "ops.Divide", "ops.Amax": "ops.Max", "ops.amax": "ops.Max",
+        "ops.Amin": "ops.Min", "ops.amin": "ops.Min", "ops.Swish": "ops.Silu",
+        "ops.swish": "ops.Silu", "ops.HardSwish": "ops.HardSilu",
+        "ops.hard_swish": "ops.HardSilu",
         "Convolution1D": "Conv1D", "Convolution2D": "Conv2D", "Convolution3D": "Conv3D",
         "Convolution1DTranspose": "Conv1DTranspose", "Convolution2DTranspose": "Conv2DTranspose",
         "Convolution3DTranspose": "Conv3DTranspose",

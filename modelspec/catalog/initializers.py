@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelspec.language.kinds import Choice, Float, Int, ListOf
+from modelspec.language.kinds import Bool, Choice, Either, Float, Int, ListOf
 from modelspec.language.shapes import Shape, show
 from modelspec.language.word import Reject, Word
 
@@ -175,6 +175,47 @@ class LecunUniform(Initializer):
     input_axes = axes("inputs")
     output_axes = axes("outputs")
     source = "LeCun et al., 1998, Efficient BackProp"
+
+
+#: The windows of `scipy.signal` that take no parameters.
+WINDOWS = (
+    "hann", "hamming", "blackman", "bartlett", "boxcar", "triang", "cosine", "nuttall",
+    "blackmanharris", "flattop", "bohman", "barthann", "lanczos", "parzen", "tukey", "exponential",
+    "taylor",
+)  # fmt: skip
+
+
+class STFT(Initializer):
+    """The cosines or sines of a Fourier transform over windows: (window, 1, frequencies)."""
+
+    side = Choice("Cosines, or sines.", "real", "imag", default="real")
+    window = Either(
+        "What each frame is multiplied by: a window's name, or its values; null is nothing.",
+        Choice("", *WINDOWS),
+        ListOf("", Float("")),
+        default="hann",
+        null=True,
+    )
+    scaling = Choice(
+        "What the window is divided by: its norm, or its sum; null is nothing.",
+        "density",
+        "spectrum",
+        default="density",
+        null=True,
+    )
+    periodic = Bool("Whether the window is one period of an endless one.", default=False)
+
+    def misfit(self, shape: Shape) -> Reject | None:
+        if len(shape) != 3 or shape[1] != 1:
+            return Reject(
+                "",
+                f"`STFT` makes weights of (window, 1, frequencies), and this is {show(shape)}",
+                "`glorot_uniform` works for any weight",
+            )
+        given = self.__dict__["window"]
+        if not isinstance(given, list) or len(given) == shape[0]:
+            return None
+        return Reject("window", f"`window` has {len(given)} values, and a frame {shape[0]}")
 
 
 class UnitForgetBias(Initializer):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelspec.language.kinds import Bool, Float, Int, ListOf
+from modelspec.language.kinds import Bool, Either, Float, Int, ListOf, Named
 from modelspec.language.word import Reject, Word
 
 
@@ -77,3 +77,16 @@ class CosineDecayRestarts(Schedule):
     m_mul = Float("How much higher each wave starts.", default=1.0, min=0)
     alpha = Float("The least rate, as a share of the first.", default=0.0, min=0)
     source = "Loshchilov and Hutter, 2017, https://arxiv.org/abs/1608.03983"
+
+
+class Warmup(Schedule):
+    """A straight line up to another schedule's first rate, and then that schedule."""
+
+    schedule = Either(
+        "The schedule that follows, from its own step 0; or a number, a constant rate.",
+        Float("", min=0),
+        Named("", "schedules"),
+    )
+    steps = Int("Steps of the warm-up.", min=1)
+    initial_learning_rate = Float("The rate at the start.", default=0.0, min=0)
+    source = "Goyal et al., 2017, https://arxiv.org/abs/1706.02677"

@@ -32,6 +32,25 @@ def relu(word: words.Relu, x: Tensor) -> Tensor:
     return y - slope * torch.relu(threshold - x) if slope else y
 
 
+def sparsemax(word: words.Sparsemax, x: Tensor) -> Tensor:
+    """`max(x - t, 0)`, with the `t` that makes it sum to 1 (algorithm 1 of the paper).
+
+    Keras 3.15 adds up the running sums to find `t`, so its values sum to less than 1.
+    """
+    x = x.movedim(word.axis, -1)
+    falling = x.sort(-1, descending=True).values
+    sums = falling.cumsum(-1) - 1.0
+    ranks = torch.arange(1, x.shape[-1] + 1, device=x.device, dtype=x.dtype)
+    kept = (falling * ranks > sums).sum(-1, keepdim=True)
+    t = sums.gather(-1, kept - 1) / kept
+    return (x - t).clamp(0.0, 1.0).movedim(-1, word.axis)
+
+
+def sparse_plus(word: words.SparsePlus, x: Tensor) -> Tensor:
+    bend = x.clamp(-1.0, 1.0)
+    return 0.25 * (bend + 1).square() + torch.relu(x - 1)
+
+
 ACTIVATIONS: dict[type[Word], Callable[[Any, Tensor], Tensor]] = {
     words.Linear: lambda word, x: x,
     words.Relu: relu,
@@ -52,4 +71,15 @@ ACTIVATIONS: dict[type[Word], Callable[[Any, Tensor], Tensor]] = {
     words.Softplus: lambda word, x: F.softplus(x),
     words.Softsign: lambda word, x: F.softsign(x),
     words.Exponential: lambda word, x: torch.exp(x),
+    words.Celu: lambda word, x: F.celu(x, word.alpha),
+    words.Glu: lambda word, x: F.glu(x, word.axis),
+    words.HardShrink: lambda word, x: F.hardshrink(x, word.threshold),
+    words.SoftShrink: lambda word, x: F.softshrink(x, word.threshold),
+    words.TanhShrink: lambda word, x: F.tanhshrink(x),
+    words.HardTanh: lambda word, x: F.hardtanh(x),
+    words.Threshold: lambda word, x: F.threshold(x, word.threshold, word.default_value),
+    words.SparsePlus: sparse_plus,
+    words.SparseSigmoid: lambda word, x: (0.5 * (x + 1)).clamp(0.0, 1.0),
+    words.Sparsemax: sparsemax,
+    words.Squareplus: lambda word, x: (x + torch.sqrt(x.square() + word.b)) / 2,
 }

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from modelspec.catalog import initializers as words
+from modelspec.engine import windows
 from modelspec.language.word import Word
 
 #: Standard deviation of a standard normal distribution cut at two standard deviations.
@@ -104,6 +105,19 @@ def unit_forget_bias(word: words.UnitForgetBias, draws: Draws) -> Tensor:
     return torch.cat((first, torch.ones_like(first), rest))
 
 
+def stft(word: words.STFT, draws: Draws) -> Tensor:
+    length, _, bands = draws.shape
+    turns = torch.arange(length, dtype=torch.float64)[:, None] * torch.arange(bands)  # (time, band)
+    angle = turns * (-math.pi / (bands - 1))
+    waves = torch.cos(angle) if word.side == "real" else torch.sin(angle)
+    kind: Any = word.window  # may be None
+    if kind is not None:
+        values = windows.window(kind, length, periodic=word.periodic)
+        share = {"density": values.norm(), "spectrum": values.abs().sum(), None: 1.0}[word.scaling]
+        waves = waves * (values / share)[:, None]
+    return waves[:, None, :].to(draws.dtype)
+
+
 INITIALIZERS: dict[type[Word], Callable[[Any, Draws], Tensor]] = {
     words.Zeros: lambda word, draws: draws.full(0.0),
     words.Ones: lambda word, draws: draws.full(1.0),
@@ -120,5 +134,6 @@ INITIALIZERS: dict[type[Word], Callable[[Any, Draws], Tensor]] = {
     words.HeUniform: scaled,
     words.LecunNormal: scaled,
     words.LecunUniform: scaled,
+    words.STFT: stft,
     words.UnitForgetBias: unit_forget_bias,
 }

@@ -74,6 +74,13 @@ def cosine_restarts(word: words.CosineDecayRestarts, step: int) -> float:
     return word.initial_learning_rate * ((1 - word.alpha) * shape + word.alpha)
 
 
+def warmup(word: words.Warmup, step: int) -> float:
+    if step >= word.steps:
+        return rate(word.schedule, step - word.steps)
+    start = word.initial_learning_rate
+    return start + (rate(word.schedule, 0) - start) * step / word.steps
+
+
 RATES: dict[type[Schedule], Callable[[Any, int], float]] = {
     words.ExponentialDecay: exponential,
     words.PiecewiseConstantDecay: piecewise,
@@ -81,4 +88,5 @@ RATES: dict[type[Schedule], Callable[[Any, int], float]] = {
     words.InverseTimeDecay: inverse_time,
     words.CosineDecay: cosine,
     words.CosineDecayRestarts: cosine_restarts,
+    words.Warmup: warmup,
 }

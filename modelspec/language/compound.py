@@ -206,5 +206,17 @@ def constraint(doc: str) -> Named:
     return Named(doc, "constraints", default=None)
 
 
+class Function(Named):
+    """An activation inside a layer: one that leaves shapes as they are."""
+
+    def value(self, node: Node, reader: Reader, owner: Any) -> Any:
+        word = super().value(node, reader, owner)
+        if word.resizes:
+            name = type(word).__name__.lower()
+            layer = f"{{type: Activation, activation: {name}}}"
+            raise Mismatch(f"`{name}` changes the shape", node, (f"add {layer} behind the layer",))
+        return word
+
+
 def activation(doc: str, default: str | None = None) -> Named:
-    return Named(doc, "activations", default=default, null=True)
+    return Function(doc, "activations", default=default, null=True)

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import keras
 import pytest
+import scipy.signal
 import torch
 
+from modelspec.catalog.initializers import WINDOWS
 from modelspec.catalog.words import bind, find, names
 from modelspec.engine.initializers import INITIALIZERS, initial
+from modelspec.engine.windows import window
 
 F32 = torch.float32
 DRAWN = [
@@ -79,12 +82,44 @@ def test_orthogonal_directions_are_even():
 
 @pytest.mark.parametrize("name", names("initializers"))
 def test_the_seed_alone_decides(name):
-    word = bind("initializers", name)
-    first = initial(word, (8, 8), F32, 7)
+    word, shape = bind("initializers", name), (8, 1, 8) if name == "STFT" else (8, 8)
+    first = initial(word, shape, F32, 7)
     torch.rand(3)
-    assert torch.equal(first, initial(word, (8, 8), F32, 7))
+    assert torch.equal(first, initial(word, shape, F32, 7))
     if "seed" in word.arguments:
-        assert not torch.equal(first, initial(word, (8, 8), F32, 8))
+        assert not torch.equal(first, initial(word, shape, F32, 8))
+
+
+STFT = [
+    {},
+    {"side": "imag"},
+    {"window": "hamming", "scaling": "spectrum", "periodic": True},
+    {"window": "blackman", "scaling": None},
+    {"window": None},
+    {"window": [0.5 + 0.01 * i for i in range(16)]},
+]
+
+
+@pytest.mark.parametrize("case", STFT, ids=str)
+def test_fourier_transforms_are_those_of_keras(case):
+    ours, theirs = both({"type": "STFT", **case}, (16, 1, 17))
+    # Keras takes cosines of angles in single precision.
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=5e-6)
+
+
+@pytest.mark.parametrize("length", [1, 2, 9, 16])
+@pytest.mark.parametrize("periodic", [False, True])
+@pytest.mark.parametrize("name", WINDOWS)
+def test_windows_are_those_of_scipy(name, length, periodic):
+    theirs = scipy.signal.get_window(name, length, periodic)
+    torch.testing.assert_close(window(name, length, periodic=periodic), torch.from_numpy(theirs))
+
+
+@pytest.mark.parametrize(
+    ("window", "shape"), [("hann", (16, 9)), ("hann", (16, 2, 9)), ([1.0, 2.0], (16, 1, 9))]
+)
+def test_a_transform_refuses_shapes_that_it_does_not_have(window, shape):
+    assert bind("initializers", {"type": "STFT", "window": window}).misfit(shape)
 
 
 def test_a_seed_of_its_own_wins():
@@ -116,5 +151,5 @@ def test_what_keras_refuses_is_a_misfit(name, shape):
 
 def test_keras_spellings_find_every_initializer():
     for spelling, cls in vars(keras.initializers).items():
-        if "stft" not in spelling.lower() and isinstance(cls, type) and spelling != "Initializer":
+        if isinstance(cls, type) and spelling != "Initializer":
             assert find("initializers", spelling) in INITIALIZERS, spelling

@@ -51,7 +51,27 @@ def test_a_number_is_a_constant_rate():
 @pytest.mark.parametrize("name", names("schedules"))
 def test_every_schedule_has_a_formula(name):
     assert find("schedules", name) in RATES
-    assert hasattr(keras.optimizers.schedules, name)
+    assert name == "Warmup" or hasattr(keras.optimizers.schedules, name)
+
+
+@pytest.mark.parametrize("name", [n for n in dir(keras.optimizers.schedules) if n[0].isupper()])
+def test_no_schedule_of_keras_is_missing(name):
+    assert name == "LearningRateSchedule" or find("schedules", name) in RATES
+
+
+def test_a_warm_up_before_any_schedule_is_that_of_cosine_decay():
+    cosine = {"type": "CosineDecay", "initial_learning_rate": 1.0, "decay_steps": 25}
+    warm = {"type": "Warmup", "schedule": cosine, "steps": 10, "initial_learning_rate": 0.1}
+    theirs = keras.optimizers.schedules.CosineDecay(
+        0.1, decay_steps=25, warmup_target=1.0, warmup_steps=10
+    )
+    for step in range(50):
+        assert rate(bind("schedules", warm), step) == pytest.approx(float(theirs(step)), rel=1e-5)
+
+
+def test_a_warm_up_may_lead_to_a_constant_rate():
+    word = bind("schedules", {"type": "Warmup", "schedule": 0.4, "steps": 4})
+    assert [rate(word, step) for step in range(6)] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.4])
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,11 @@ class Activation(Layer):
         bent = vars(word).get("negative_slope") or vars(word).get("threshold")
         return type(word).__name__ in ("Linear", "Relu", "Relu6") and not bent
 
+    def shape(self, x: Shape) -> Shape:
+        word: Any = self.activation
+        made: Shape = word.shape(x)
+        return made
+
     def dtypes(self, compute: str, *inputs: Any) -> list[str]:
         return [inputs[0] if self.whole and not dtypes.is_float(inputs[0]) else compute]
 
