@@ -28,7 +28,10 @@ class Module(nn.Module):
         self.graph = graph
         self.runner = Runner.of(graph)
         learnt = set(files.trainables(graph))
-        started = files.fresh(graph, seed) | (files.trained(graph) if pretrained else {})
+        started = files.fresh(graph, seed)
+        if pretrained:
+            given = files.trained(graph).items()
+            started |= {name: value.to(started[name].dtype) for name, value in given}
         for name, value in started.items():
             *above, last = name.split(".")
             holder: nn.Module = self

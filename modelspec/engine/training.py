@@ -16,7 +16,7 @@ from modelspec.engine.loop import Diverged, Evaluated, Event, Finished, Interrup
 from modelspec.engine.module import Module
 from modelspec.engine.run import HISTORY, Run, best_device, create, load_into, refused, write_spec
 from modelspec.engine.weights import takes_weights, write
-from modelspec.model.graph import Graph
+from modelspec.model.graph import Graph, Owner, Step
 
 #: An epoch's end is kept if the last checkpoint is older than this; the last epoch always is.
 SECONDS = 5.0
@@ -130,9 +130,9 @@ def ready(graph: Graph) -> Any:
             "no output has a loss, so there is nothing to train for",
             "outputs: {" + next(iter(graph.program.outputs), "name") + ": {loss: ...}}",
         )
-    if graph.trainable_parameters == 0:
+    if not learns(graph):
         raise refused(
-            "not-trainable", "the model has no weight that training could change",
+            "not-trainable", "no loss depends on a weight that training could change",
             "take `trainable: false` away from a layer",
         )  # fmt: skip
     data = graph.spec.data
@@ -143,3 +143,23 @@ def ready(graph: Graph) -> Any:
             "data: {train: rows.csv}; for a quick check, {train: {type: Synthetic, samples: 1000}}",
         )
     return data
+
+
+def learns(graph: Graph) -> bool:
+    """Whether some loss depends on a weight that is trained."""
+    wanted = {head.tensor for head in graph.heads.values() if head.losses}
+    for step in reversed(graph.program.steps):
+        if wanted.isdisjoint(step.outputs):
+            continue
+        if any(owner.trained for owner in owners(graph, step)):
+            return True
+        wanted.update(step.reads())
+    return False
+
+
+def owners(graph: Graph, step: Step) -> Iterator[Owner]:
+    """What owns the weights that a step uses, inside a wrapper too."""
+    if step.definition.path in graph.owners:
+        yield graph.owners[step.definition.path]
+    for inner in step.body.steps if step.body is not None else ():
+        yield from owners(graph, inner)

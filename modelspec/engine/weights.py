@@ -100,29 +100,36 @@ def fitted(
     weights = graph.weights()
     missing = [name for name in wanted.values() if name not in held]
     if missing:
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         report.error(
             "bad-weights",
-            f"`{path}` has a tensor for every weight",
+            "a file of weights has a tensor for every weight",
             span,
-            "missing: " + ", ".join(missing[:5]) + more,
-            help="it holds " + ", ".join(list(held)[:8]) + (", ..." if len(held) > 8 else ""),
+            "read for this",
+            notes=[f"{path} has no " + some([f"`{name}`" for name in missing])],
+            help="it holds " + some(list(held)),
         )
-        return {}
-    found = {}
-    for name, theirs in wanted.items():
-        shape = tuple(held[theirs].shape)
-        if shape != weights[name].shape:
-            report.error(
-                "bad-weights",
-                "a weight in a file has the shape that the spec gives it",
-                span,
-                f"`{theirs}` is {list(shape)} in {path}, and `{name}` "
-                f"{list(weights[name].shape)} in the spec",
-            )
-        else:
-            found[name] = held[theirs]
-    return found
+    present = {name: held[theirs] for name, theirs in wanted.items() if theirs in held}
+    misshapen = [
+        f"`{wanted[name]}` is {list(value.shape)} there, and `{name}` "
+        f"{list(weights[name].shape)} in the spec"
+        for name, value in present.items()
+        if tuple(value.shape) != weights[name].shape
+    ]
+    if misshapen:
+        report.error(
+            "bad-weights",
+            "a weight in a file has the shape that the spec gives it",
+            span,
+            "read for this",
+            notes=[f"{path}: " + some(misshapen, "; ")],
+        )
+    return {} if missing or misshapen else present
+
+
+def some(names: list[str], between: str = ", ") -> str:
+    """The first few, and how many more there are."""
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return between.join(names[:6]) + more
 
 
 def file_of(path: str) -> str:

@@ -70,6 +70,7 @@ CODES: dict[str, str] = {
     "needs-trust": "The spec runs code of its own, which only --trust-code allows.",
     "outside-path": "The file lies outside the folders that the spec may read.",
     "unknown-file": "The file that the spec names cannot be found.",
+    "bad-weights": "A file of trained weights is damaged, or does not fit the model.",
     # Data
     "missing-column": "The data has no column or array of a name that the model needs.",
     "ragged-row": "A row has more or fewer cells than the others, or a list another length.",
