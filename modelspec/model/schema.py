@@ -122,6 +122,8 @@ def word(cls: type[Word]) -> Json:
     extra: Json = {"type": {"type": "string"}}
     if cls.group == "layers":
         extra |= CALL | OWN
+    if cls.group == "metrics":
+        extra["name"] = {"type": "string", "description": "Its name in the history."}
     if cls.group == "losses":
         extra["loss_weight"] = {"type": "number", "minimum": 0}
     return {"description": " ".join((cls.__doc__ or "").split())} | arguments(cls, extra)
