@@ -36,7 +36,10 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
             "Dropout", "AlphaDropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
             "GaussianNoise", "GaussianDropout", "ActivityRegularization",
         ),
-        "layers.normalization": ("BatchNormalization", "LayerNormalization"),
+        "layers.normalization": (
+            "BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization",
+            "UnitNormalization",
+        ),
         "layers.preprocessing": ("Rescaling",),
         "layers.recurrent": ("LSTM", "GRU", "SimpleRNN"),
         "layers.wrappers": ("Bidirectional", "TimeDistributed"),

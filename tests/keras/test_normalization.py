@@ -9,6 +9,7 @@ from torch import nn
 
 from modelspec.catalog.words import bind
 from modelspec.language.word import Reject
+from modelspec.source.diagnostics import Rejected
 from tests.keras.driver import call_ours
 
 
@@ -96,7 +97,9 @@ def test_the_statistics_do_not_carry_a_gradient():
     assert not any(value.requires_grad for value in given.updates.values())
 
 
-@pytest.mark.parametrize("name", ["BatchNormalization", "LayerNormalization"])
+@pytest.mark.parametrize(
+    "name", ["BatchNormalization", "LayerNormalization", "GroupNormalization", "UnitNormalization"]
+)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_summed_in_float32(name, dtype):
     x = (torch.randn(8, 64, generator=torch.Generator().manual_seed(0)) * 300).to(dtype)
@@ -162,3 +165,74 @@ def test_weights_without_scale_or_center():
     assert list(layer("LayerNormalization", scale=False, center=False).weights((4,))) == []
     plain = layer("LayerNormalization", scale=False, center=False)
     assert call_ours(plain, {}, {"x": torch.ones(2, 3)}).outputs[0].tolist() == [[0.0] * 3] * 2
+
+
+@pytest.mark.parametrize("clipping", [None, {"rmin": 0.8, "rmax": 1.1, "dmax": 0.05}])
+def test_renormalized_batches_train_as_in_keras_step_after_step(clipping):
+    arguments = {"renorm": True, "renorm_clipping": clipping, "momentum": 0.8,
+                 "renorm_momentum": 0.6}  # fmt: skip
+    more = {name: torch.rand(4) + 0.5 for name in ("moving_stddev", "renorm_mean", "renorm_stddev")}
+    w = weights(4, **more)
+    theirs = keras_layer(w, torch.zeros(5, 4), **arguments)
+    given = {k: v for k, v in arguments.items() if v is not None}
+    for seed in range(3):
+        x = torch.randn(5, 4, generator=torch.Generator().manual_seed(seed)) * 2 + 1
+        ours, their_x = x.clone().requires_grad_(), x.clone().requires_grad_()
+        made = call_ours(layer("BatchNormalization", **given), w, {"x": ours}, training=True)
+        wanted = theirs(their_x, training=True)
+        torch.testing.assert_close(made.outputs[0], wanted, rtol=1e-5, atol=1e-5)
+        (mine,) = torch.autograd.grad(made.outputs[0].square().sum(), ours)
+        (keras_s,) = torch.autograd.grad(wanted.square().sum(), their_x)
+        torch.testing.assert_close(mine, keras_s, rtol=1e-4, atol=1e-4)
+        w |= made.updates
+        for name in made.updates:
+            wished = getattr(theirs, name).value.detach()
+            torch.testing.assert_close(w[name], wished, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"renorm_clipping": {"rmax": 0.5, "rmin": 1}}, "`rmax` is below"),
+        ({"renorm_clipping": {"dmax": -1}}, "`dmax` is below zero"),
+        ({"renorm_clipping": {"r": 1}}, "`r` is none of"),
+        ({"moving_variance_initializer": "he_normal"}, "a constant"),
+    ],
+)
+def test_renormalization_that_cannot_be_is_refused(arguments, message):
+    with pytest.raises(Rejected) as caught:
+        layer("BatchNormalization", renorm=True, **arguments)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (layer("GroupNormalization"), "32 groups do not divide 4 features"),
+        (layer("GroupNormalization", groups=2, axis=1), "2 groups do not divide 5 features"),
+    ],
+)
+def test_groups_that_do_not_divide_the_features_are_refused(made, message):
+    with pytest.raises(Reject) as caught:
+        made.shape((5, 4))
+    assert (caught.value.argument, caught.value.message) == ("groups", message)
+
+
+@pytest.mark.parametrize("axes", [[1], [1, 3], [2], [3, 2]])
+def test_root_mean_squares_are_over_any_axes(axes):
+    # Keras 3.15 on torch fails for axes in a row that are not the last: held against the formula.
+    x = torch.randn(2, 3, 4, 5)
+    of = layer("RMSNormalization", axis=axes)
+    scale = torch.rand(next(of.weights((3, 4, 5))).shape) + 0.5
+    y = call_ours(of, {"scale": scale}, {"x": x}).outputs[0]
+    spread = [x.shape[axis] if axis in axes else 1 for axis in range(4)]
+    wanted = x / (x.square().mean(sorted(axes), keepdim=True) + 1e-6).sqrt()
+    torch.testing.assert_close(y, wanted * scale.reshape(spread))
+
+
+def test_a_vector_of_zeros_has_no_direction_and_a_gradient_all_the_same():
+    x = torch.zeros(2, 3, requires_grad=True)
+    y = call_ours(layer("UnitNormalization"), {}, {"x": x}).outputs[0]
+    y.sum().backward()
+    assert not y.any()
+    assert x.grad.isfinite().all()
