@@ -65,6 +65,7 @@ def _losses(graph: Graph, head: Head, tensor: Tensor, target: Target, report: Re
 
 
 def _metrics(head: Head, tensor: Tensor, target: Target, report: Report) -> None:
+    head.metric_names = list(target.metric_names)
     for metric in target.metrics:
         if metric == "accuracy":
             loss = head.losses[0] if head.losses else None
@@ -72,10 +73,8 @@ def _metrics(head: Head, tensor: Tensor, target: Target, report: Report) -> None
             meant: Metric = bind("metrics", default)
             meant.__dict__["span"] = target.spans.get("metrics", target.span)
             head.metrics.append(meant)
-            head.metric_names.append("accuracy")
         elif not isinstance(metric, str):
             head.metrics.append(metric)
-            head.metric_names.append(metric.name)
     for metric in head.metrics:
         misfit = metric.misfit(tensor.shape or (), head.target_shape)
         if misfit is not None:

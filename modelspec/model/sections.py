@@ -133,14 +133,8 @@ def _target(target: Target, node: Mapping, words: Words) -> None:
             )
     listed = metrics.items if isinstance(metrics, Sequence) else [metrics] if metrics else []
     for item in listed:
-        if is_null(item):
-            continue
-        if isinstance(item, Scalar) and item.value in ("accuracy", "acc"):
-            target.metrics.append("accuracy")
-        else:
-            found = read_word(words, "metrics", item)
-            if found is not None:
-                target.metrics.append(found)
+        if not is_null(item):
+            _metric(target, item, words)
     weights = node.get("class_weight")
     if weights is not None:
         target.class_weight = _class_weights(weights, words)
@@ -157,6 +151,28 @@ def _loss(target: Target, node: Node, words: Words) -> None:
     if found is not None:
         target.losses.append(found)
         target.loss_weights.append(weight)
+
+
+def _metric(target: Target, node: Node, words: Words) -> None:
+    """One metric; the history calls it as it is written here, or by `name`."""
+    name = node.text if isinstance(node, Scalar) else None
+    if name in ("accuracy", "acc"):
+        target.metrics.append("accuracy")
+        target.metric_names.append(name)
+        return
+    if isinstance(node, Mapping) and node.get("name") is not None:
+        given: Any = node.get("name")
+        if not isinstance(given, Scalar) or not isinstance(given.value, str):
+            words.report.error(
+                "wrong-value", "a metric's `name` is a string", given.span, "not a name"
+            )
+            return
+        name = given.value
+        node = Mapping([e for e in node.entries if e.key.text != "name"], node.span)
+    found = read_word(words, "metrics", node)
+    if found is not None:
+        target.metrics.append(found)
+        target.metric_names.append(name or found.name)
 
 
 def _class_weights(node: Node, words: Words) -> dict[int, float] | None:

@@ -188,8 +188,8 @@ class Writer:
             ]
         if target.metrics:
             made["metrics"] = [
-                self.word(metric) if isinstance(metric, Word) else metric
-                for metric in target.metrics
+                {**self.record(metric), "name": name} if isinstance(metric, Word) else name
+                for metric, name in zip(target.metrics, target.metric_names, strict=True)
             ]
         if target.class_weight is not None:
             made["class_weight"] = dict(target.class_weight)

@@ -140,7 +140,8 @@ class Target:
     """What is asked of an output: losses with their weights, metrics, class weights."""
 
     __slots__ = (
-        "allow", "class_weight", "loss_weights", "losses", "metrics", "name", "span", "spans",
+        "allow", "class_weight", "loss_weights", "losses", "metric_names", "metrics", "name",
+        "span", "spans",
     )  # fmt: skip
 
     def __init__(self, name: str, span: Span) -> None:
@@ -149,6 +150,7 @@ class Target:
         self.loss_weights: list[float] = []
         #: Metrics; the string `accuracy` until the output's shape says which one it is.
         self.metrics: list[Metric | str] = []
+        self.metric_names: list[str] = []  # as the history has them: as they are written
         self.class_weight: dict[int, float] | None = None
         self.allow: tuple[str, ...] = ()
         self.spans: dict[str, Span] = {}

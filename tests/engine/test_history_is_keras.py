@@ -177,7 +177,7 @@ def sgd(**more: Any) -> Any:
 KerasCallback = keras.callbacks
 
 CASES: dict[str, Case] = {
-    "one output": Case(plain(output=", metrics: [mean_absolute_error, rmse]"), dense(), {
+    "one output": Case(plain(output=", metrics: [mean_absolute_error, root_mean_squared_error]"), dense(), {
         **MSE, "metrics": ["mean_absolute_error", "root_mean_squared_error"],
     }, flat),
     "accuracy": Case(
@@ -195,7 +195,7 @@ CASES: dict[str, Case] = {
         fit={"class_weight": {0: 1.0, 1: 3.0, 2: 0.5}},
     ),
     "sample weights": Case(plain(output=", metrics: [mae]"), dense(), {
-        **MSE, "metrics": ["mean_absolute_error"],
+        **MSE, "metrics": ["mae"],
     }, weighted),
     "two outputs": Case("""
 inputs: {x: [4]}
@@ -208,7 +208,7 @@ outputs:
   z: {loss: binary_crossentropy, loss_weight: 2.0, metrics: [accuracy]}
 train: {optimizer: sgd}
 """, both, {"loss": {"y": "mse", "z": "binary_crossentropy"}, "loss_weights": {"y": 0.5, "z": 2.0},
-            "metrics": {"y": ["mean_absolute_error"], "z": ["accuracy"]}}, two),
+            "metrics": {"y": ["mae"], "z": ["accuracy"]}}, two),
     "regularizers": Case(plain(
         ", kernel_regularizer: {type: L2, l2: 0.1}, bias_regularizer: {type: L1, l1: 0.2}, "
         "activity_regularizer: {type: L2, l2: 0.05}"), dense(
@@ -291,7 +291,7 @@ layers:
   y: {type: Dense, units: 2}
 outputs: {y: {loss: mse, metrics: [mae]}}
 train: {optimizer: adam}
-""", masking, {**MSE, "metrics": ["mean_absolute_error"], "optimizer": "adam"}, padded),
+""", masking, {**MSE, "metrics": ["mae"], "optimizer": "adam"}, padded),
 }  # fmt: skip
 
 

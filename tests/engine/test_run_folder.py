@@ -85,7 +85,7 @@ def test_weights_have_the_names_of_the_layers(path: Path, tmp_path: Path) -> Non
 
 def test_the_history_has_keras_s_names_for_several_outputs(path: Path, tmp_path: Path) -> None:
     held = trained(path, tmp_path / "run")
-    names = {"loss", "likes_loss", "kind_loss", "likes_mean_squared_error", "kind_accuracy"}
+    names = {"loss", "likes_loss", "kind_loss", "likes_mse", "kind_accuracy"}
     lines = (tmp_path / "run" / "history.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == held.history
     assert [one["epoch"] for one in held.history] == [0, 1]
@@ -153,7 +153,7 @@ def test_encoders_learn_from_train_alone_and_are_applied_by_predict_and_evaluate
     for name, value in direct.items():
         np.testing.assert_allclose(through[name], value, rtol=1e-4, atol=1e-6)
     assert set(held.evaluate(str(rows))) == {
-        "loss", "likes_loss", "kind_loss", "likes_mean_squared_error", "kind_accuracy",
+        "loss", "likes_loss", "kind_loss", "likes_mse", "kind_accuracy",
     }  # fmt: skip
 
 
@@ -212,3 +212,28 @@ outputs: {y: {loss: mse}, z: {}}
 data: {train: {type: Synthetic, samples: 8}}
 """)
     assert "not-trainable" in refusal(lambda: trained(path, tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [("x", 6, "`6` is not one of 0 to 5"), ("x", -1, "`-1` is not"), ("y", 3, "one of 0 to 2")],
+)
+def test_what_the_model_cannot_look_up_is_refused_where_it_stands(
+    spec: SpecFile, tmp_path: Path, column: str, value: int, says: str
+) -> None:
+    rows = ["x,y"] + ["1,1"] * 8
+    rows[4] = f"{value},1" if column == "x" else f"1,{value}"
+    (tmp_path / "rows.csv").write_text("\n".join(rows) + "\n")
+    path = spec("""
+inputs: {x: {shape: [1], dtype: int32}}
+layers:
+  - {type: Reshape, target_shape: [1]}
+  - {type: Embedding, input_dim: 6, output_dim: 2}
+  - {type: Flatten}
+  - {type: Dense, units: 3, activation: softmax, name: y}
+outputs: {y: {loss: sparse_categorical_crossentropy}}
+data: {train: rows.csv}
+""")
+    said = refusal(lambda: trained(path, tmp_path / "run"))
+    assert says in said
+    assert "line 5" in said or "row" in said

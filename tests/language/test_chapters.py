@@ -31,6 +31,7 @@ EXAMPLE = re.compile(
 #: Codes of the compiler that no chapter shows, and where they are shown.
 ELSEWHERE = {
     "not-trainable": "tests/engine: found when training begins",
+    "bad-weights": "tests/engine: found when weights are read",
 }
 
 
