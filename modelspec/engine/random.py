@@ -37,3 +37,20 @@ class Random:
 
     def integers(self, shape: tuple[int, ...], low: int, high: int) -> Tensor:
         return torch.randint(low, high, shape, generator=self.generator, device=self.device)
+
+
+class Draws:
+    """Where the layers of one pass get their draws: a function of its seed."""
+
+    __slots__ = ("seed",)
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def within(self, call: int) -> Draws:
+        """Those of one call of a graph inside a layer."""
+        return Draws(seed_of(self.seed, call))
+
+    def of(self, layer: str, count: int, device: torch.device | str) -> Random:
+        """Those of one call of a layer."""
+        return Random(seed_of(self.seed, layer, count), device)

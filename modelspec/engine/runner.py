@@ -14,7 +14,7 @@ from modelspec.catalog.layers.convolution import Convolution
 from modelspec.catalog.layers.core import Dense
 from modelspec.engine.activations import activate
 from modelspec.engine.lowering import Masked, lowering
-from modelspec.engine.random import Random, seed_of
+from modelspec.engine.random import Draws
 from modelspec.engine.regularizers import penalty
 from modelspec.language.word import Word
 from modelspec.model.graph import Graph, Owner, Program, Step
@@ -43,12 +43,12 @@ class Outcome(NamedTuple):
 class Pass:
     """What the steps of one pass share."""
 
-    __slots__ = ("cast", "logits", "owned", "penalties", "seed", "training", "updates", "weights")
+    __slots__ = ("cast", "draws", "logits", "owned", "penalties", "training", "updates", "weights")
 
     def __init__(
-        self, weights: Mapping[str, Tensor], training: bool, seed: int, cast: torch.dtype | None
+        self, weights: Mapping[str, Tensor], training: bool, draws: Draws, cast: torch.dtype | None
     ) -> None:
-        self.weights, self.training, self.seed, self.cast = weights, training, seed, cast
+        self.weights, self.training, self.draws, self.cast = weights, training, draws, cast
         self.owned: dict[str, SimpleNamespace] = {}
         self.updates: dict[str, Tensor] = {}
         self.penalties: list[Tensor] = []
@@ -126,10 +126,13 @@ class Runner:
         *,
         training: bool = False,
         seed: int = 0,
+        draws: Draws | None = None,
         cast: torch.dtype | None = None,
     ) -> Outcome:
-        """One pass over a batch. `cast` is the dtype that layers compute in (float32 if None)."""
-        shared = Pass(weights, training, seed, cast)
+        """One pass over a batch. `cast` is the dtype that layers compute in (float32 if None);
+        random numbers come from `draws`, by default those of `seed`.
+        """
+        shared = Pass(weights, training, draws or Draws(seed), cast)
         values: list[Any] = [None] * self.size
         for name, id in self.inputs.items():
             values[id] = inputs[name]
@@ -146,6 +149,8 @@ class Runner:
             asks = step.asks
             if asks:
                 asked = self.asked(step, shared, values, masks)
+                if "compute" in asks:
+                    asked["compute"] = compute
             made = step.function(step.layer, self.weights(step, shared, compute), *given, **asked)
             mask: Any = None
             if step.activation is not None:
@@ -182,7 +187,7 @@ class Runner:
             device = values[ids[0]].device if ids else "cpu"
             # Inference draws nothing, and a generator costs more than a small layer.
             given["random"] = (
-                Random(seed_of(shared.seed, step.seed, len(shared.updates)), device)
+                shared.draws.of(step.seed, len(shared.updates), device)
                 if shared.training
                 else NO_DRAWS
             )
@@ -260,10 +265,11 @@ class Body:
         (id,) = runner.inputs.values()
         values[id], masks[id] = x, mask
         # Each call draws for itself: a step of a sequence has noise of its own.
-        seed, self.shared.seed = self.shared.seed, seed_of(self.shared.seed, self.calls)
+        draws = self.shared.draws
+        self.shared.draws = draws.within(self.calls)
         self.calls += 1
         runner.run(self.shared, values, masks)
-        self.shared.seed = seed
+        self.shared.draws = draws
         made = tuple(values[id] for id in runner.outputs.values())
         return made[0] if len(made) == 1 else made
 

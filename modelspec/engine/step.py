@@ -80,19 +80,26 @@ class Step:
 
     def __call__(self, at: Trainable, batch: Mapping[str, Tensor]) -> Taken:
         """Run forwards, backwards, and update."""
+        taken, found = self.gradients(at, batch)
+        with torch.no_grad():
+            self.update(at, found)
+            for name, value in taken.outcome.updates.items():
+                at.weights[name].copy_(value)
+        return taken
+
+    def gradients(
+        self, at: Trainable, batch: Mapping[str, Tensor]
+    ) -> tuple[Taken, tuple[Tensor | None, ...]]:
+        """Run forwards and backwards; None for a weight that no loss depends on."""
         for weight in at.learnt:
             weight.requires_grad_(True)
         outcome = self.forward(at.weights, batch, at.steps)
         values = self.objective(outcome, batch, at.weights)
         aim = values.total if at.scaling is None else values.total * at.scaling.scale
         found = torch.autograd.grad(aim, at.learnt, allow_unused=True)
-        with torch.no_grad():
-            for weight in at.learnt:
-                weight.requires_grad_(False)
-            self.update(at, found)
-            for name, value in outcome.updates.items():
-                at.weights[name].copy_(value)
-        return Taken(values, outcome)
+        for weight in at.learnt:
+            weight.requires_grad_(False)
+        return Taken(values, outcome), found
 
     def forward(
         self, weights: Mapping[str, Tensor], batch: Mapping[str, Tensor], step: int
