@@ -9,6 +9,7 @@ from __future__ import annotations
 INDEX: dict[str, dict[str, tuple[str, ...]]] = {
     "layers": {
         "layers.core": ("Dense", "Embedding", "Masking", "Identity"),
+        "layers.einsum": ("EinsumDense",),
         "layers.activation": ("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax"),
         "layers.convolution": (
             "Conv1D", "Conv2D", "Conv3D", "SeparableConv1D", "SeparableConv2D",
@@ -54,8 +55,7 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
             "ops.Erf", "ops.Erfinv", "ops.Floor", "ops.Ceil", "ops.Sigmoid", "ops.Softsign",
             "ops.Selu", "ops.Silu", "ops.Softplus", "ops.LogSigmoid", "ops.HardSigmoid",
             "ops.HardSilu", "ops.Square", "ops.Round", "ops.NanToNum", "ops.Clip",
-            "ops.FullLike", "ops.Cast", "ops.LeakyRelu", "ops.Elu", "ops.Gelu", "ops.Softmax",
-            "ops.LogSoftmax",
+            "ops.FullLike", "ops.Cast", "ops.LeakyRelu", "ops.Elu", "ops.Gelu",
         ),
         "layers.ops.pairwise": (
             "ops.Add", "ops.Subtract", "ops.Multiply", "ops.Divide", "ops.DivideNoNan",
@@ -67,8 +67,8 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
         "layers.ops.reduction": (
             "ops.Sum", "ops.Prod", "ops.Mean", "ops.Var", "ops.Std", "ops.Max", "ops.Min",
             "ops.Logsumexp", "ops.Any", "ops.All", "ops.CountNonzero", "ops.Norm", "ops.Argmax",
-            "ops.Argmin", "ops.Cumsum", "ops.Cumprod", "ops.Sort", "ops.Argsort", "ops.TopK",
-            "ops.OneHot",
+            "ops.Argmin", "ops.Cumsum", "ops.Cumprod", "ops.Softmax", "ops.LogSoftmax",
+            "ops.Sort", "ops.Argsort", "ops.TopK", "ops.OneHot",
         ),
         "layers.ops.shaping": (
             "ops.Reshape", "ops.BroadcastTo", "ops.Transpose", "ops.Swapaxes", "ops.Squeeze",
@@ -106,8 +106,14 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
     "losses": {
         "losses": (
             "BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy",
-            "MeanSquaredError", "MeanAbsoluteError", "Huber", "KLDivergence", "Hinge",
-            "SquaredHinge", "CategoricalHinge", "CosineSimilarity",
+            "BinaryFocalCrossentropy", "CategoricalFocalCrossentropy",
+            "CategoricalGeneralizedCrossEntropy", "KLDivergence", "Poisson", "Dice", "Tversky",
+            "CTC",
+        ),
+        "distances": (
+            "MeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError",
+            "MeanSquaredLogarithmicError", "LogCosh", "Huber", "Hinge", "SquaredHinge",
+            "CategoricalHinge", "CosineSimilarity", "Circle",
         ),
     },
     "metrics": {
@@ -165,6 +171,8 @@ ALIASES: dict[str, dict[str, str]] = {
     "losses": {
         "mse": "MeanSquaredError", "MSE": "MeanSquaredError",
         "mae": "MeanAbsoluteError", "MAE": "MeanAbsoluteError",
+        "mape": "MeanAbsolutePercentageError", "MAPE": "MeanAbsolutePercentageError",
+        "msle": "MeanSquaredLogarithmicError", "MSLE": "MeanSquaredLogarithmicError",
         "kld": "KLDivergence", "KLD": "KLDivergence", "kl_divergence": "KLDivergence",
         "bce": "BinaryCrossentropy", "BCE": "BinaryCrossentropy",
         "categorical_cross_entropy": "CategoricalCrossentropy",

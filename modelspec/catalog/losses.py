@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from modelspec.catalog.words import snake
-from modelspec.language.kinds import Bool, Choice, Float, Int
+from modelspec.language.kinds import Bool, Choice, Float, Int, ListOf
 from modelspec.language.shapes import Dim, Shape, show
 from modelspec.language.word import Reject, Word
 
-PROBABILITIES = ("Sigmoid", "HardSigmoid", "Softmax")
+PROBABILITIES = ("Sigmoid", "HardSigmoid", "Softmax", "SparseSigmoid", "Sparsemax")
+#: What surely gives numbers below 0.
+NEGATIVE = ("LogSoftmax", "LogSigmoid", "Tanh", "Softsign", "HardTanh")
 
 #: What the loss of a batch is, from a loss per sample (or per time step of one).
 reduction = Choice(
@@ -65,7 +67,7 @@ class Loss(Word):
 def wrong_range(loss: Loss, activation: str | None, wanted: str, with_it: str) -> Reject | None:
     """Why a crossentropy cannot take what this activation gives."""
     name = type(loss).__name__
-    if loss.__dict__["from_logits"]:
+    if loss.__dict__.get("from_logits"):
         if activation not in PROBABILITIES:
             return None
         return Reject(
@@ -77,11 +79,21 @@ def wrong_range(loss: Loss, activation: str | None, wanted: str, with_it: str) -
     if activation is None or activation in loss.suits:
         return None
     ends = "has no activation" if activation == "Linear" else f"ends in `{snake(activation)}`"
+    logits = f", or `{{type: {name}, from_logits: true}}` without one"
     return Reject(
         "",
         f"`{name}` takes {wanted}, and this output {ends}",
-        f"write `activation: {with_it}`, or `{{type: {name}, from_logits: true}}` without one",
+        f"write `activation: {with_it}`{logits if 'from_logits' in loss.arguments else ''}",
     )
+
+
+def below_zero(loss: Loss, activation: str | None, wanted: str, with_it: str) -> Reject | None:
+    """Why a loss that takes logarithms of outputs cannot take what this activation gives."""
+    if activation not in NEGATIVE:
+        return None
+    name, ends = type(loss).__name__, snake(activation)
+    return Reject("", f"`{name}` takes {wanted}, and this output ends in `{ends}`",
+                  f"write `activation: {with_it}`")  # fmt: skip
 
 
 def one_class(loss: Loss, output: Shape, axis: int) -> Reject | None:
@@ -165,48 +177,144 @@ class SparseCategoricalCrossentropy(Loss):
         )
 
 
-class MeanSquaredError(Loss):
-    """Mean of the squared differences."""
-
-
-class MeanAbsoluteError(Loss):
-    """Mean of the absolute differences."""
-
-
-class Huber(Loss):
-    """Squared for small differences, absolute for large ones."""
-
-    delta = Float("Where large begins.", default=1.0, above=0)
-    source = "Huber, 1964, https://doi.org/10.1214/aoms/1177703732"
-
-
 class KLDivergence(Loss):
     """How far the predicted distribution is from the wanted one: `sum(y * log(y / predicted))`."""
 
     def misfit(self, output: Shape, activation: str | None) -> Reject | None:
-        if activation in ("LogSoftmax", "LogSigmoid", "Tanh", "Softsign"):
+        return super().misfit(output, activation) or below_zero(
+            self, activation, "probabilities", "softmax"
+        )
+
+
+class Poisson(Loss):
+    """`mean(predicted - y * log(predicted))`: for counts, of which the output is the mean."""
+
+    def misfit(self, output: Shape, activation: str | None) -> Reject | None:
+        return super().misfit(output, activation) or below_zero(
+            self, activation, "rates above 0", "softplus"
+        )
+
+
+def gamma() -> Float:
+    return Float("How much less an easy sample counts; 0 is all alike.", default=2.0, min=0)
+
+
+class BinaryFocalCrossentropy(Loss):
+    """Crossentropy of yes-or-no targets that counts what is nearly right less."""
+
+    apply_class_balancing = Bool("Whether `alpha` weighs the two targets.", default=False)
+    alpha = Float("Weight of the target 1; `1 - alpha` is that of 0.", default=0.25)
+    gamma = gamma()
+    from_logits = from_logits()
+    label_smoothing = Float("How far targets move towards 0.5.", default=0.0, min=0, max=1)
+    axis = Int("The axis to average along.", default=-1)
+    suits = PROBABILITIES
+    source = "Lin et al., 2018, https://arxiv.org/abs/1708.02002"
+
+    def misfit(self, output: Shape, activation: str | None) -> Reject | None:
+        return super().misfit(output, activation) or wrong_range(
+            self, activation, "probabilities", "sigmoid"
+        )
+
+
+class CategoricalFocalCrossentropy(Loss):
+    """Crossentropy of classes, with one-hot targets, that counts what is nearly right less."""
+
+    alpha = Float("Factor of the loss.", default=0.25)
+    gamma = gamma()
+    from_logits = from_logits()
+    label_smoothing = Float("How far targets move towards all alike.", default=0.0, min=0, max=1)
+    axis = Int("The axis of the classes.", default=-1)
+    suits = (*PROBABILITIES, "Softplus", "Exponential")
+    source = "Lin et al., 2018, https://arxiv.org/abs/1708.02002"
+
+    def misfit(self, output: Shape, activation: str | None) -> Reject | None:
+        return (
+            super().misfit(output, activation)
+            or one_class(self, output, self.axis)
+            or wrong_range(self, activation, "a probability for each class", "softmax")
+        )
+
+
+class CategoricalGeneralizedCrossEntropy(Loss):
+    """`(1 - p ** q) / q` of the right class's probability: forgives wrong integer targets."""
+
+    q = Float("From 0, a crossentropy, to 1, an absolute error.", default=0.5, above=0, below=1)
+    suits = PROBABILITIES
+    source = "Zhang and Sabuncu, 2018, https://arxiv.org/abs/1805.07836"
+
+    def target(self, output: Shape, dtype: str) -> tuple[Shape, str]:
+        return output[:-1], "int64"
+
+    def misfit(self, output: Shape, activation: str | None) -> Reject | None:
+        return (
+            super().misfit(output, activation)
+            or one_class(self, output, -1)
+            or wrong_range(self, activation, "a probability for each class", "softmax")
+        )
+
+
+class Overlap(Loss):
+    """A loss of how two regions overlap."""
+
+    axis = ListOf(
+        "The axes that make up a region, the batch being 0; null is all of them.",
+        Int(""),
+        default=None,
+        single=True,
+    )
+    suits = PROBABILITIES
+
+    def misfit(self, output: Shape, activation: str | None) -> Reject | None:
+        rank = len(output) + 1
+        axes = self.__dict__["axis"] or ()
+        if not all(-rank <= axis < rank for axis in axes):
+            with_batch = show(("batch", *output))
+            return Reject(
+                "axis",
+                f"`axis` is {list(axes)}, and the output is {with_batch}",
+                "leave `axis` out: all axes make up the region",
+            )
+        return super().misfit(output, activation) or wrong_range(
+            self, activation, "probabilities", "sigmoid"
+        )
+
+
+class Dice(Overlap):
+    """1 minus twice what target and output share, over the sum of both."""
+
+    source = "Milletari et al., 2016, https://arxiv.org/abs/1606.04797"
+
+
+class Tversky(Overlap):
+    """A `Dice` with weights for what is wrongly missing and what is wrongly there."""
+
+    alpha = Float("Weight of what the target has and the output has not.", default=0.5)
+    beta = Float("Weight of what the output has and the target has not.", default=0.5)
+    source = "Salehi et al., 2017, https://arxiv.org/abs/1706.05721"
+
+
+class CTC(Loss):
+    """Minus the logarithm of the probability of a sequence, wherever in time its parts are.
+
+    Outputs are logits, (time, classes); targets are class numbers, (length); class 0 is the blank
+    in outputs and padding in targets.
+    """
+
+    source = "Graves et al., 2006, https://www.cs.toronto.edu/~graves/icml_2006.pdf"
+
+    def target(self, output: Shape, dtype: str) -> tuple[Shape, str]:
+        return (None,), "int64"
+
+    def misfit(self, output: Shape, activation: str | None) -> Reject | None:
+        if len(output) != 2:
             return Reject(
                 "",
-                "`KLDivergence` takes probabilities, and this output ends in "
-                f"`{snake(activation)}`",
-                "write `activation: softmax`",
+                f"`CTC` takes (time, classes), and this output is {show(output)}",
+                "an LSTM with `return_sequences: true`, then `Dense`, gives that",
             )
-        return super().misfit(output, activation)
-
-
-class Hinge(Loss):
-    """`mean(max(1 - y * predicted, 0))`, with targets -1 and 1 (0 and 1 are turned into these)."""
-
-
-class SquaredHinge(Loss):
-    """`mean(max(1 - y * predicted, 0) ** 2)`, with targets -1 and 1 (or 0 and 1)."""
-
-
-class CategoricalHinge(Loss):
-    """`max(best wrong class - right class + 1, 0)`, with one-hot targets."""
-
-
-class CosineSimilarity(Loss):
-    """Minus the cosine of the angle between target and output: -1 where they agree."""
-
-    axis = Int("The axis that holds the vectors.", default=-1)
+        if activation in (None, "Linear", "LogSoftmax"):
+            return None
+        ends = snake(activation)
+        return Reject("", f"`CTC` takes logits, and this output ends in `{ends}`",
+                      "leave the activation out")  # fmt: skip

@@ -6,22 +6,26 @@ value per element (`ELEMENTWISE`) or per vector along the last axis, with `"mean
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from typing import Any
-
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from modelspec.catalog import distances
 from modelspec.catalog import losses as words
 from modelspec.catalog.losses import Loss
+from modelspec.engine import crossentropies
+from modelspec.engine import distances as differences
+from modelspec.engine.crossentropies import LOGITS, Function, blank_where_hidden
 
-EPSILON = 1e-7
-#: Keras clips probabilities to [EPSILON, 1 - EPSILON], the latter rounded to float32.
-HIGHEST = 1.0 - 2.0**-23
-LOW_LOG, HIGH_LOG = math.log(EPSILON), math.log(HIGHEST)
-LOW_LOGIT, HIGH_LOGIT = math.log(EPSILON / (1 - EPSILON)), math.log(HIGHEST / (1 - HIGHEST))
+LOSSES: dict[type[Loss], Function] = crossentropies.FUNCTIONS | differences.FUNCTIONS
+#: Those that give a value for each element, of which Keras takes the mean along an axis.
+ELEMENTWISE = frozenset({
+    words.BinaryCrossentropy, words.BinaryFocalCrossentropy, words.Poisson,
+    distances.MeanSquaredError, distances.MeanAbsoluteError, distances.MeanAbsolutePercentageError,
+    distances.MeanSquaredLogarithmicError, distances.LogCosh, distances.Huber, distances.Hinge,
+    distances.SquaredHinge,
+})  # fmt: skip
+#: Those whose targets are class numbers.
+SPARSE = (words.SparseCategoricalCrossentropy, words.CategoricalGeneralizedCrossEntropy)
 
 
 def loss(
@@ -40,13 +44,19 @@ def loss(
     activation's input: the same loss without the way through probabilities.
     """
     function, y_true, y_pred = prepared(word, y_true, y_pred, logits)
-    ignored = ignore_mask(word, y_true)
-    if sample_weight is None and mask is None and ignored is None and word.reduction != "sum":
+    if mask is not None and isinstance(word, words.CTC):
+        y_pred, mask = blank_where_hidden(y_pred, mask), None
+    counts = ignore_mask(word, y_true)
+    some = counts is not None or isinstance(word, distances.Circle)
+    if sample_weight is None and mask is None and not some and word.reduction != "sum":
         return function(word, y_true, y_pred, "mean")
-    if ignored is not None:
-        y_true = torch.where(ignored, y_true, 0)
-        mask = ignored if mask is None else mask & ignored
+    if counts is not None:
+        y_true = torch.where(counts, y_true, 0)
     values = averaged(word, function(word, y_true, y_pred, "none"))
+    if isinstance(word, distances.Circle):
+        counts = values > 0
+    if counts is not None:
+        mask = counts if mask is None else mask & counts
     return reduce(word, values, sample_weight, mask)
 
 
@@ -91,9 +101,6 @@ def aligned(weight: Tensor, values: Tensor) -> Tensor:
     return weight.reshape(weight.shape + (1,) * (values.ndim - weight.ndim))
 
 
-Function = Callable[[Any, Tensor, Tensor, str], Tensor]
-
-
 def prepared(
     word: Loss, y_true: Tensor, y_pred: Tensor, logits: Tensor | None
 ) -> tuple[Function, Tensor, Tensor]:
@@ -107,8 +114,10 @@ def prepared(
         function = LOSSES[cls]
     if y_pred.dtype in (torch.float16, torch.bfloat16):
         y_pred = y_pred.float()
-    if cls is words.SparseCategoricalCrossentropy:
-        return function, *classes_last(word.__dict__["axis"], y_true, y_pred)
+    if cls in SPARSE:
+        return function, *classes_last(word.__dict__.get("axis", -1), y_true, y_pred)
+    if cls in (words.CTC, distances.Circle):
+        return function, y_true.long(), y_pred
     if y_true.dtype != y_pred.dtype:
         y_true = y_true.to(y_pred.dtype)
     return function, *same_rank(y_true, y_pred)
@@ -145,122 +154,3 @@ def ignore_mask(word: Loss, y_true: Tensor) -> Tensor | None:
 def averaged(word: Loss, values: Tensor) -> Tensor:
     """Values per sample from values per element."""
     return values.mean(word.__dict__.get("axis", -1)) if type(word) in ELEMENTWISE else values
-
-
-def finished(values: Tensor, reduction: str) -> Tensor:
-    return values.mean() if reduction == "mean" else values
-
-
-def smoothed(y_true: Tensor, amount: float, towards: float) -> Tensor:
-    return y_true * (1.0 - amount) + towards * amount if amount else y_true
-
-
-def binary(word: words.BinaryCrossentropy, y_true: Tensor, y_pred: Tensor, how: str) -> Tensor:
-    y_true = smoothed(y_true, word.label_smoothing, 0.5)
-    return F.binary_cross_entropy(y_pred.clamp(EPSILON, HIGHEST), y_true, reduction=how)
-
-
-def binary_logits(
-    word: words.BinaryCrossentropy, y_true: Tensor, logits: Tensor, how: str
-) -> Tensor:
-    y_true = smoothed(y_true, word.label_smoothing, 0.5)
-    if not word.from_logits:  # clipped where Keras clips the probability
-        logits = logits.clamp(LOW_LOGIT, HIGH_LOGIT)
-    return F.binary_cross_entropy_with_logits(logits, y_true, reduction=how)
-
-
-def categorical(
-    word: words.CategoricalCrossentropy, y_true: Tensor, y_pred: Tensor, how: str
-) -> Tensor:
-    y_pred = y_pred / y_pred.sum(word.axis, keepdim=True)
-    return expected(word, y_true, y_pred.clamp(EPSILON, HIGHEST).log(), how)
-
-
-def categorical_logits(
-    word: words.CategoricalCrossentropy, y_true: Tensor, logits: Tensor, how: str
-) -> Tensor:
-    logs = torch.log_softmax(logits, word.axis)
-    if not word.from_logits:
-        logs = logs.clamp(LOW_LOG, HIGH_LOG)
-    return expected(word, y_true, logs, how)
-
-
-def expected(word: words.CategoricalCrossentropy, y_true: Tensor, logs: Tensor, how: str) -> Tensor:
-    """Minus the logarithm that the targets expect."""
-    y_true = smoothed(y_true, word.label_smoothing, 1.0 / y_true.shape[-1])
-    if how == "mean":
-        total = torch.dot(y_true.reshape(-1), logs.reshape(-1))
-        return total * (-logs.shape[word.axis] / logs.numel())
-    return -(y_true * logs).sum(word.axis)
-
-
-def sparse(
-    word: words.SparseCategoricalCrossentropy, y_true: Tensor, y_pred: Tensor, how: str
-) -> Tensor:
-    right = y_pred.gather(-1, y_true[..., None]).squeeze(-1) / y_pred.sum(-1)
-    return -finished(right.clamp(EPSILON, HIGHEST).log(), how)
-
-
-def sparse_logits(
-    word: words.SparseCategoricalCrossentropy, y_true: Tensor, logits: Tensor, how: str
-) -> Tensor:
-    if word.from_logits:
-        flat = logits.flatten(0, -2), y_true.flatten()
-        return F.cross_entropy(*flat, reduction=how).view(() if how == "mean" else y_true.shape)
-    logs = torch.log_softmax(logits, -1).clamp(LOW_LOG, HIGH_LOG)
-    values = F.nll_loss(logs.flatten(0, -2), y_true.flatten(), reduction=how)
-    return values.view(() if how == "mean" else y_true.shape)
-
-
-def hinge_margin(y_true: Tensor, y_pred: Tensor) -> Tensor:
-    is_binary = ((y_true == 0) | (y_true == 1)).all()
-    signs = torch.where(is_binary, 2.0 * y_true - 1.0, y_true)
-    return (1.0 - signs * y_pred).clamp(min=0)
-
-
-def divergence(word: Loss, y_true: Tensor, y_pred: Tensor, how: str) -> Tensor:
-    y_true, y_pred = y_true.clamp(EPSILON, 1.0), y_pred.clamp(EPSILON, 1.0)
-    return finished((y_true * (y_true / y_pred).log()).sum(-1), how)
-
-
-def categorical_hinge(word: Loss, y_true: Tensor, y_pred: Tensor, how: str) -> Tensor:
-    right = (y_true * y_pred).sum(-1)
-    wrong = ((1.0 - y_true) * y_pred).amax(-1)
-    return finished((wrong - right + 1.0).clamp(min=0), how)
-
-
-def cosine(word: words.CosineSimilarity, y_true: Tensor, y_pred: Tensor, how: str) -> Tensor:
-    y_true = F.normalize(y_true, dim=word.axis, eps=EPSILON)
-    y_pred = F.normalize(y_pred, dim=word.axis, eps=EPSILON)
-    return -finished((y_true * y_pred).sum(word.axis), how)
-
-
-LOSSES: dict[type[Loss], Function] = {
-    words.BinaryCrossentropy: binary,
-    words.CategoricalCrossentropy: categorical,
-    words.SparseCategoricalCrossentropy: sparse,
-    words.MeanSquaredError: lambda word, t, p, how: F.mse_loss(p, t, reduction=how),
-    words.MeanAbsoluteError: lambda word, t, p, how: F.l1_loss(p, t, reduction=how),
-    words.Huber: lambda word, t, p, how: F.huber_loss(p, t, reduction=how, delta=word.delta),
-    words.KLDivergence: divergence,
-    words.Hinge: lambda word, t, p, how: finished(hinge_margin(t, p), how),
-    words.SquaredHinge: lambda word, t, p, how: finished(hinge_margin(t, p).square(), how),
-    words.CategoricalHinge: categorical_hinge,
-    words.CosineSimilarity: cosine,
-}
-#: From logits, whether the word says so or the caller knows them.
-LOGITS: dict[type[Loss], Function] = {
-    words.BinaryCrossentropy: binary_logits,
-    words.CategoricalCrossentropy: categorical_logits,
-    words.SparseCategoricalCrossentropy: sparse_logits,
-}
-ELEMENTWISE = frozenset(
-    {
-        words.BinaryCrossentropy,
-        words.MeanSquaredError,
-        words.MeanAbsoluteError,
-        words.Huber,
-        words.Hinge,
-        words.SquaredHinge,
-    }
-)
