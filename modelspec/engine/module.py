@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from modelspec.engine import weights as files
-from modelspec.engine.runner import TORCH, Outcome, Runner
+from modelspec.engine.runner import Outcome, Runner
 from modelspec.model.graph import Graph
 
 
@@ -48,8 +48,8 @@ class Module(nn.Module):
         """Every weight by its full name."""
         return {**dict(self.named_parameters()), **dict(self.named_buffers())}
 
-    def outcome(self, inputs: Mapping[str, Any], precision: str | None = None) -> Outcome:
-        """Every tensor of one pass, by id."""
+    def outcome(self, inputs: Mapping[str, Any], cast: torch.dtype | None = None) -> Outcome:
+        """Every tensor of one pass, by id. Layers compute in `cast`, float32 if None."""
         device = next(iter(self.weights().values())).device if self.weights() else "cpu"
         given = {name: torch.as_tensor(inputs[name], device=device) for name in self.runner.inputs}
         self.passes += self.training
@@ -58,7 +58,7 @@ class Module(nn.Module):
             given,
             training=self.training,
             seed=self.seed + self.passes,
-            cast=TORCH[precision] if precision else None,
+            cast=cast,
         )
 
     def forward(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from modelspec.compiler import compile
-from modelspec.engine import wanted
+from modelspec.engine import given, wanted
 from modelspec.engine.checkpoint import Checkpoint, publish, read_json, save, write_text
 from modelspec.engine.data import Samples, samples_for
 from modelspec.engine.evaluate import measure
@@ -26,6 +26,7 @@ from modelspec.source.diagnostics import Rejected, Report, Unreadable
 from modelspec.source.text import Source
 
 SPEC, FACTS, HISTORY, ENCODERS = "spec.yaml", "run.json", "history.jsonl", "encoders.json"
+WEIGHTS = "weights.safetensors"
 
 
 class Run:
@@ -38,6 +39,8 @@ class Run:
     @property
     def module(self) -> Module:
         """The torch module, with the run's weights, in inference mode."""
+        if not os.path.exists(os.path.join(self.folder, WEIGHTS)):
+            raise Unreadable(self.folder, f"the run ended before it kept its first {WEIGHTS}")
         if self._module is None:
             self._module = Module(self.graph, pretrained=False).to(self.device).eval()
             load_into(self._module, self.folder)
@@ -61,45 +64,25 @@ class Run:
         path = os.path.join(self.folder, ENCODERS)
         return read_json(path) if os.path.exists(path) else {}
 
+    @property
+    def cast(self) -> torch.dtype | None:
+        """What its layers compute in, where that is not float32."""
+        precision = self.graph.spec.training.precision
+        return None if precision == "float32" else TORCH[precision]
+
     def predict(
         self, inputs: Mapping[str, Any], *, batch_size: int = 256, at: tuple[str, ...] = ()
     ) -> dict[str, np.ndarray[Any, Any]]:
         """The outputs (or the tensors named by `at`) for arrays of inputs: numpy in, numpy out."""
-        arrays = self.arrays(inputs)
-        count = len(next(iter(arrays.values()))) if arrays else 0
         ids = self.ids(at)
+        arrays = given.tensors(inputs, wanted.inputs(self.graph))
+        count = len(next(iter(arrays.values()))) if arrays else 0
         pieces: dict[str, list[Any]] = {name: [] for name in ids}
         for start in range(0, max(count, 1), batch_size):
             part = {name: value[start : start + batch_size] for name, value in arrays.items()}
             for name, value in self.pass_over(part, ids).items():
                 pieces[name].append(value)
         return {name: np.concatenate(parts) for name, parts in pieces.items()}
-
-    def arrays(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The inputs as tensors of the declared dtypes; what does not fit is `Rejected`."""
-        report, found = Report(), {}
-        for want in wanted.inputs(self.graph):
-            if want.name not in inputs:
-                report.error(
-                    "missing-column",
-                    f"the model has an input `{want.name}`",
-                    help="given: " + ", ".join(f"`{name}`" for name in inputs),
-                )
-                continue
-            value = torch.as_tensor(np.asarray(inputs[want.name])).to(TORCH[want.dtype])
-            shape = tuple(value.shape[1:])
-            if len(shape) != len(want.shape) or any(
-                isinstance(wish, int) and wish != size
-                for wish, size in zip(want.shape, shape, strict=True)
-            ):
-                report.error("wrong-shape", f"the input `{want.name}` is {list(want.shape)} "
-                             f"a sample, and this is {list(shape)}")  # fmt: skip
-            found[want.name] = value
-        lengths = {name: len(value) for name, value in found.items()}
-        if len(set(lengths.values())) > 1:
-            report.error("wrong-samples", "all inputs have as many samples", notes=str(lengths))
-        report.raise_if_errors()
-        return found
 
     def ids(self, at: tuple[str, ...]) -> dict[str, int]:
         """The tensors to hand out, by name: the outputs, or those that `at` names."""
@@ -112,8 +95,8 @@ class Run:
         self, batch: Mapping[str, Tensor], ids: Mapping[str, int]
     ) -> dict[str, np.ndarray[Any, Any]]:
         """One batch of inputs -> arrays."""
-        outcome = self.module.outcome(batch)
-        return {name: outcome.values[id].detach().cpu().numpy() for name, id in ids.items()}
+        values = self.module.outcome(batch, self.cast).values
+        return {name: as_array(values[id]) for name, id in ids.items()}
 
     def predictions(
         self, samples: Samples, *, batch_size: int = 256, at: tuple[str, ...] = ()
@@ -137,7 +120,7 @@ class Run:
             samples = samples_for(source, wanted.everything(self.graph), self.encoders)
         return measure(
             self.graph, self.module.runner, self.module.weights(), samples,
-            batch_size or self.graph.spec.training.batch_size, self.device,
+            batch_size or self.graph.spec.training.batch_size, self.device, self.cast,
         )  # fmt: skip
 
     def held_out(self) -> Samples:
@@ -244,6 +227,13 @@ def load_into(module: Module, path: str) -> None:
     with torch.no_grad():
         for name, value in found.items():
             own[name].copy_(value)
+
+
+def as_array(value: Tensor) -> np.ndarray[Any, Any]:
+    """As NumPy knows it: half precision comes out as float32."""
+    if value.dtype in (torch.float16, torch.bfloat16):
+        value = value.float()
+    return value.detach().cpu().numpy()
 
 
 def refused(code: str, message: str, help: str) -> Rejected:

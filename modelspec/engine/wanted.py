@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from modelspec.catalog.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
+from modelspec.catalog.losses import SparseCategoricalCrossentropy
 from modelspec.engine.data import Wanted
 from modelspec.language.dtypes import is_integer
-from modelspec.model.graph import Graph
+from modelspec.model.graph import Graph, Head, Program
+
+#: Layers whose output holds the numbers of their input.
+RESHAPING = (Flatten, Permute, RepeatVector, Reshape)
 
 
 def inputs(graph: Graph) -> list[Wanted]:
@@ -20,7 +25,8 @@ def inputs(graph: Graph) -> list[Wanted]:
             tensors[id].shape or (),
             tensors[id].dtype,
             fields.get(name),
-            vocabulary(graph, id),
+            vocabulary(graph.program, id) or 2,
+            vocabulary(graph.program, id),
         )
         for name, id in graph.program.inputs.items()
     ]
@@ -34,10 +40,11 @@ def everything(graph: Graph) -> list[Wanted]:
         if not head.losses and not head.metrics:
             continue
         shape = graph.program.tensors[head.tensor].shape or ()
-        classes = shape[-1] if is_integer(head.target_dtype) and shape else 2
-        high = classes if isinstance(classes, int) else 2
+        last = shape[-1] if is_integer(head.target_dtype) and shape else 2
+        high = last if isinstance(last, int) else 2
+        kind, field = head.target_dtype, fields.get(name)
         found.append(
-            Wanted(name, "target", head.target_shape, head.target_dtype, fields.get(name), high)
+            Wanted(name, "target", head.target_shape, kind, field, high, classes(graph, head))
         )
     # Weights without a field are taken where the data has a column of that name.
     weights = ["sample_weight", *(f"{name}.sample_weight" for name in graph.heads)]
@@ -45,11 +52,29 @@ def everything(graph: Graph) -> list[Wanted]:
     return found
 
 
-def vocabulary(graph: Graph, id: int) -> int:
+def vocabulary(program: Program, id: int) -> int | None:
     """Below what an integer input stays: the smallest vocabulary that it is looked up in."""
-    sizes = [
-        step.layer.__dict__["input_dim"]
-        for step in graph.program.steps
-        if id in step.reads() and "input_dim" in type(step.layer).arguments
-    ]
-    return min(sizes) if sizes else 2
+    sizes = []
+    for step in program.steps:
+        if id not in step.reads():
+            continue
+        layer = step.layer.__dict__
+        if "input_dim" in type(step.layer).arguments:
+            sizes.append(layer["input_dim"])
+        elif step.body is not None:
+            sizes += [vocabulary(step.body, inner) for inner in step.body.inputs.values()]
+        elif isinstance(step.layer, RESHAPING):
+            sizes.append(vocabulary(program, step.outputs[0]))
+    return min((size for size in sizes if size is not None), default=None)
+
+
+def classes(graph: Graph, head: Head) -> int | None:
+    """How many classes a target of class numbers is one of; None where another number may stand."""
+    shape = graph.program.tensors[head.tensor].shape or ()
+    last = shape[-1] if shape else None
+    for loss in head.losses:
+        if isinstance(loss, SparseCategoricalCrossentropy):
+            at_end = loss.axis in (-1, len(shape))
+            ignored: Any = loss.ignore_class  # may be None
+            return last if at_end and ignored is None and isinstance(last, int) else None
+    return None

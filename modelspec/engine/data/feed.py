@@ -64,7 +64,7 @@ class Feed:
         values = self.raw(rows, indices, taken)
         try:
             encoded = values if self.encoder is None else self.encoder.apply(values)
-            whole = as_dtype(self.fitted(encoded, rows), self.wanted.dtype)
+            whole = as_dtype(self.fitted(encoded, rows), self.wanted)
         except BadCell as bad:
             self.refuse(bad, rows, indices, ", ".join(self.wanted.columns))
         return whole
@@ -141,8 +141,11 @@ def shape_help(given: tuple[int, ...], wanted: tuple[int | str | None, ...]) -> 
     return ""
 
 
-def as_dtype(values: Array, dtype: str) -> Tensor:
-    """The values as a tensor; raises BadCell where an integer would lose something."""
+def as_dtype(values: Array, wanted: Wanted) -> Tensor:
+    """The values as a tensor; raises BadCell where an integer would lose something, or is none
+    that the model can look up.
+    """
+    dtype = wanted.dtype
     target = getattr(torch, dtype)
     if dtypes.is_float(dtype):
         narrow = np.float64 if dtype == "float64" else np.float32
@@ -154,6 +157,14 @@ def as_dtype(values: Array, dtype: str) -> Tensor:
     if values.size and not (limits[0] <= values.min() and values.max() <= limits[1]):
         at = np.argwhere((values < limits[0]) | (values > limits[1]))[0]
         fact = f"`{values[tuple(at)]:g}` does not fit {dtype}"
+        raise BadCell("bad-cell", int(at[0]), fact)
+    if (
+        wanted.below is not None
+        and values.size
+        and not (values.min() >= 0 and values.max() < wanted.below)
+    ):
+        at = np.argwhere((values < 0) | (values >= wanted.below))[0]
+        fact = f"`{values[tuple(at)]:g}` is not one of 0 to {wanted.below - 1}"
         raise BadCell("bad-cell", int(at[0]), fact)
     return torch.from_numpy(np.ascontiguousarray(values, dtype))
 

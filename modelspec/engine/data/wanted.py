@@ -14,7 +14,8 @@ class Wanted(NamedTuple):
     """One tensor of each batch: an input, a target, or a sample weight.
 
     `shape` leaves out the batch. `field` is the entry of `data.fields` that feeds it, or None where
-    the column of its own name does. `high` bounds the integers that `Synthetic` makes (exclusive).
+    the column of its own name does. `high` bounds the integers that `Synthetic` makes (exclusive);
+    `below` those that the model can look up at all, where it is not None.
     A weight without a field is optional: it is left out where there is no such column.
     """
 
@@ -24,6 +25,7 @@ class Wanted(NamedTuple):
     dtype: str
     field: Any = None
     high: int = 2
+    below: int | None = None
 
     @property
     def columns(self) -> list[str]:
