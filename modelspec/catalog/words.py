@@ -22,7 +22,7 @@ _tables: dict[str, dict[str, tuple[str, str]]] = {}
 
 def snake(name: str) -> str:
     """The snake-case form of a class name, as Keras makes it: `MaxPooling2D` -> `max_pooling2d`."""
-    name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
+    name = re.sub(r"([^.])([A-Z][a-z0-9]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
@@ -51,7 +51,11 @@ def spellings(group: str) -> list[str]:
 
 def alike(text: str, known: list[str]) -> list[str]:
     """The spellings of the style that a text is written in: class names, or snake case."""
-    return [name for name in known if name[:1].isupper() == text[:1].isupper()]
+
+    def is_class(name: str) -> bool:
+        return name.rpartition(".")[2][:1].isupper()
+
+    return [name for name in known if is_class(name) == is_class(text)]
 
 
 def find(group: str, name: str) -> type[Word] | None:
@@ -63,7 +67,7 @@ def find(group: str, name: str) -> type[Word] | None:
     if home is None:
         return None
     module = import_module(f"modelspec.catalog.{home[0]}")
-    found: type[Word] = vars(module)[home[1]]
+    found: type[Word] = vars(module)[home[1].rpartition(".")[2]]  # `ops.Mean`: the class Mean
     _found[group, name] = found
     return found
 

@@ -9,6 +9,7 @@ many, None for an optional one left out). It may ask for more, by keyword-only p
   a port that takes many).
 - `random`: draws for this call (`Random`), the same for the same seed, step and layer.
 - `update`: `update("moving_mean", tensor)` sets a weight that is not trainable, after the step.
+- `compute`: the dtype that this call computes in, where its inputs may all be integers.
 - `body`: the wrapped layer or graph, `body(tensor, mask) -> tensor` (TimeDistributed alone).
 
 It gives a tensor, a tuple for several outputs, or `Masked(value, mask)`.
@@ -36,7 +37,7 @@ class Masked(NamedTuple):
     """
 
     value: Any
-    mask: Tensor | None | tuple[Tensor | None, ...]
+    mask: Tensor | tuple[Tensor | None, ...] | None
 
 
 class Lowering(NamedTuple):

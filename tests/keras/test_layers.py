@@ -26,6 +26,7 @@ from tests.keras.driver import (
     call_ours,
     dtype_of,
     examples,
+    is_operation,
     keras_weights,
     layer_inside,
     spread,
@@ -201,8 +202,8 @@ def test_the_index_and_the_module_declare_the_same_layers(family):
         pytest.skip("not written yet")
     module = import_module(f"modelspec.catalog.{family}")
     declared = {
-        name
-        for name, value in vars(module).items()
+        value.__name__
+        for value in vars(module).values()
         if isinstance(value, type)
         and issubclass(value, Layer)
         and value.__module__ == module.__name__

@@ -1,0 +1,1 @@
+"""How torch does the operations of keras.ops."""
