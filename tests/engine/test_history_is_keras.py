@@ -177,7 +177,8 @@ def sgd(**more: Any) -> Any:
 KerasCallback = keras.callbacks
 
 CASES: dict[str, Case] = {
-    "one output": Case(plain(output=", metrics: [mean_absolute_error, root_mean_squared_error]"), dense(), {
+    "one output": Case(plain(
+        output=", metrics: [mean_absolute_error, root_mean_squared_error]"), dense(), {
         **MSE, "metrics": ["mean_absolute_error", "root_mean_squared_error"],
     }, flat),
     "accuracy": Case(
