@@ -13,17 +13,20 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from modelspec.compiler import compile
 from modelspec.engine import checkpoint, run, training
 from modelspec.engine.loop import Stepped
+from modelspec.engine.runner import Runner
 from modelspec.source.text import Source
 
 
 def main() -> None:
     spec, folder, *points = sys.argv[1:]
     graph = compile(Source.read(spec))
+    warm(graph)
     alone = os.path.join(folder, "alone")
     assert lived(lambda: train(graph, alone)), "the run left alone failed"
     for point in points:
@@ -43,6 +46,13 @@ def main() -> None:
         )
         left = [n for n in os.listdir(place) if n.endswith((".new", ".old")) or "final" in n]
         sys.stdout.write(f"{point} {lives} {'same' if same else 'different'} {len(left)}\n")
+
+
+def warm(graph: Any) -> None:
+    """Import here what every child would import for itself."""
+    Runner.of(graph)
+    for name in ("safetensors.torch", "numpy.random", "modelspec.model.show"):
+        import_module(name)
 
 
 def lived(action: Callable[[], Any]) -> bool:
