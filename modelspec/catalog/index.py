@@ -8,8 +8,9 @@ from __future__ import annotations
 #: group -> module below `modelspec.catalog` -> the words that it declares
 INDEX: dict[str, dict[str, tuple[str, ...]]] = {
     "layers": {
-        "layers.core": ("Dense", "Embedding", "Masking", "Identity"),
+        "layers.core": ("Dense", "Embedding", "ReversibleEmbedding", "Masking", "Identity"),
         "layers.einsum": ("EinsumDense",),
+        "layers.constants": ("Parameter", "Constant"),
         "layers.activation": ("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax"),
         "layers.convolution": (
             "Conv1D", "Conv2D", "Conv3D", "SeparableConv1D", "SeparableConv2D",
@@ -45,6 +46,7 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
         "layers.recurrent": ("LSTM", "GRU", "SimpleRNN"),
         "layers.wrappers": ("Bidirectional", "TimeDistributed"),
         "layers.attention": ("MultiHeadAttention",),
+        "layers.sequence_attention": ("Attention", "AdditiveAttention", "GroupQueryAttention"),
         "layers.ops.elementwise": (
             "ops.Negative", "ops.Abs", "ops.Sign", "ops.Trunc", "ops.Relu", "ops.Relu6",
             "ops.StopGradient", "ops.ZerosLike", "ops.OnesLike", "ops.LogicalNot",
@@ -119,10 +121,24 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
     "metrics": {
         "metrics": (
             "Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy",
-            "TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy",
-            "MeanSquaredError", "MeanAbsoluteError", "RootMeanSquaredError",
-            "AUC", "Precision", "Recall", "F1Score",
+            "TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy", "Mean", "Sum",
         ),
+        "confusion": (
+            "AUC", "Precision", "Recall", "F1Score", "FBetaScore",
+            "TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives",
+            "SensitivityAtSpecificity", "SpecificityAtSensitivity",
+            "PrecisionAtRecall", "RecallAtPrecision",
+        ),
+        "regression": (
+            "MeanSquaredError", "MeanAbsoluteError", "RootMeanSquaredError",
+            "MeanAbsolutePercentageError", "MeanSquaredLogarithmicError", "LogCoshError",
+            "CosineSimilarity", "PearsonCorrelation", "ConcordanceCorrelation", "R2Score",
+        ),
+        "probabilistic": (
+            "BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy",
+            "KLDivergence", "Poisson", "Hinge", "SquaredHinge", "CategoricalHinge",
+        ),
+        "iou": ("IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU", "BinaryIoU"),
     },
     "optimizers": {"optimizers": ("SGD", "RMSprop", "Adam", "AdamW", "Adagrad")},
     "schedules": {
@@ -145,6 +161,8 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
 #: group -> a further spelling -> the word's own name (the snake-case form needs no entry)
 ALIASES: dict[str, dict[str, str]] = {
     "layers": {
+        "GroupedQueryAttention": "GroupQueryAttention",
+        "grouped_query_attention": "GroupQueryAttention",
         "ops.Absolute": "ops.Abs", "ops.absolute": "ops.Abs", "ops.TrueDivide": "ops.Divide",
         "ops.true_divide": "ops.Divide", "ops.Amax": "ops.Max", "ops.amax": "ops.Max",
         "ops.Amin": "ops.Min", "ops.amin": "ops.Min", "ops.Swish": "ops.Silu",
@@ -181,6 +199,10 @@ ALIASES: dict[str, dict[str, str]] = {
         "acc": "Accuracy", "accuracy": "Accuracy",
         "mse": "MeanSquaredError", "MSE": "MeanSquaredError",
         "mae": "MeanAbsoluteError", "MAE": "MeanAbsoluteError",
+        "mape": "MeanAbsolutePercentageError", "MAPE": "MeanAbsolutePercentageError",
+        "msle": "MeanSquaredLogarithmicError", "MSLE": "MeanSquaredLogarithmicError",
+        "bce": "BinaryCrossentropy", "BCE": "BinaryCrossentropy",
+        "logcosh": "LogCoshError", "log_cosh": "LogCoshError", "fbeta_score": "FBetaScore",
         "rmse": "RootMeanSquaredError", "RMSE": "RootMeanSquaredError",
         "top_k_categorical_accuracy": "TopKCategoricalAccuracy",
         "sparse_top_k_categorical_accuracy": "SparseTopKCategoricalAccuracy",

@@ -1,4 +1,4 @@
-"""The area under a curve over thresholds: the metric AUC, with Keras's numbers."""
+"""Metrics over many thresholds, with Keras's numbers: areas under curves, and best rates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from modelspec.catalog.metrics import AUC
+from modelspec.catalog.confusion import AUC, Sweep
 from modelspec.engine.losses import aligned, same_rank
 
 EPSILON = 1e-7
@@ -29,9 +29,14 @@ def count(word: AUC, state: State, y_true: Tensor, y_pred: Tensor, weight: Tenso
     by_label: Any = word.label_weights
     if by_label is not None and not word.multi_label:
         amounts = amounts * torch.tensor(by_label, device=y_pred.device)
-    fresh = torch.zeros_like(state["counts"]).view(-1)
+    return {"counts": tallied(state["counts"], index, amounts)}
+
+
+def tallied(counts: Tensor, index: Tensor, amounts: Tensor) -> Tensor:
+    """Counts with more amounts, each at its place in the flattened counts."""
+    fresh = torch.zeros_like(counts).view(-1)
     fresh.index_add_(0, index.reshape(-1), amounts.reshape(-1))
-    return {"counts": state["counts"] + fresh.view_as(state["counts"])}
+    return counts + fresh.view_as(counts)
 
 
 def bin_of(word: AUC, y_pred: Tensor) -> Tensor:
@@ -104,3 +109,48 @@ def precision_pieces(tp: Tensor, fp: Tensor, positives: Tensor) -> Tensor:
     both = (predicted[:-1] > 0) & (predicted[1:] > 0)
     growth = torch.where(both, ratio(predicted[:-1], predicted[1:]), 1)
     return ratio(slope * (gained + intercept * growth.log()), positives.expand_as(gained))
+
+
+def sweep(
+    word: Sweep, state: State, y_true: Tensor, y_pred: Tensor, weight: Tensor | None
+) -> State:
+    """How many outputs have how many of the thresholds below them, by target."""
+    y_true, y_pred = same_rank(y_true != 0, y_pred.float())
+    which: Any = word.class_id  # may be None
+    if which is not None:
+        y_true, y_pred = y_true[..., which, None], y_pred[..., which, None]
+    if word.num_thresholds == 1:
+        below = (y_pred > 0.5).long()
+    else:
+        below = (y_pred.clamp(0.0, 1.0) * (word.num_thresholds - 1)).ceil().long()
+    amounts = torch.ones_like(y_pred)
+    if weight is not None:
+        amounts = amounts * aligned(weight.float(), y_pred)
+    counts = state["counts"]
+    return {"counts": tallied(counts, y_true * counts.shape[1] + below, amounts)}
+
+
+def best(word: Sweep, state: State) -> float:
+    """The highest rate where the wanted one is reached; 0 where it never is."""
+    counts = state["counts"].cpu()
+    above = counts.flip(1).cumsum(1).flip(1)[:, 1:]  # (2, thresholds)
+    false_positives, true_positives = above
+    negatives, positives = counts.sum(1)
+    rates = {
+        "sensitivity": ratio(true_positives, positives.expand_as(true_positives)),
+        "specificity": ratio(negatives - false_positives, negatives.expand_as(true_positives)),
+        "precision": ratio(true_positives, true_positives + false_positives),
+    }
+    rates["recall"] = rates["sensitivity"]
+    other = PARTNERS[word.wanted]
+    reached = rates[word.wanted] >= word.__dict__[word.wanted]
+    return float(torch.where(reached, rates[other], 0).max())
+
+
+#: A rate that has to be reached -> the one that is to be as high as it can.
+PARTNERS = {
+    "specificity": "sensitivity",
+    "sensitivity": "specificity",
+    "recall": "precision",
+    "precision": "recall",
+}

@@ -13,13 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from modelspec.catalog import confusion as rates
+from modelspec.catalog import iou as regions
 from modelspec.catalog import metrics as words
+from modelspec.catalog import regression as errors
 from modelspec.catalog.metrics import Metric
-from modelspec.engine import curves
+from modelspec.engine import confusion, curves, iou, probabilistic, regression
 from modelspec.engine.losses import aligned, same_rank
 
 State = dict[str, Tensor]
-EPSILON = 1e-7
 
 
 def begin(word: Metric, output: tuple[Any, ...], device: torch.device | str = "cpu") -> State:
@@ -41,7 +43,8 @@ def update(
     """
     values = VALUES.get(type(word))
     if values is not None:
-        return averaged(state, values(word, y_true, y_pred), sample_weight)
+        shown = probabilistic.shown(word, y_true, sample_weight)
+        return averaged(state, values(word, y_true, y_pred), shown)
     return COUNTS[type(word)](word, state, y_true, y_pred, sample_weight)
 
 
@@ -145,99 +148,51 @@ VALUES: dict[type[Metric], Callable[[Any, Tensor, Tensor], Tensor]] = {
     words.SparseCategoricalAccuracy: sparse,
     words.TopKCategoricalAccuracy: top_k,
     words.SparseTopKCategoricalAccuracy: sparse_top_k,
-    words.MeanSquaredError: squared,
-    words.MeanAbsoluteError: absolute,
-    words.RootMeanSquaredError: squared,
+    words.Mean: lambda word, y_true, y_pred: y_pred.float(),
+    errors.MeanSquaredError: squared,
+    errors.MeanAbsoluteError: absolute,
+    errors.RootMeanSquaredError: squared,
+    errors.PearsonCorrelation: regression.pearson,
+    errors.ConcordanceCorrelation: regression.concordance,
+    **dict.fromkeys(probabilistic.LOSSES, probabilistic.as_loss),
 }
 
 
-# --- counts of hits and misses
-
-
-def confusion(
-    word: words.Precision | words.Recall,
-    state: State,
-    y_true: Tensor,
-    y_pred: Tensor,
-    weight: Tensor | None,
+def total(
+    word: Metric, state: State, y_true: Tensor, y_pred: Tensor, weight: Tensor | None
 ) -> State:
-    y_true, y_pred = same_rank(y_true != 0, y_pred)
-    limits: Any = word.thresholds  # may be None
-    best: Any = word.top_k
-    if limits is None:
-        limits = [0.5 if best is None else -1e10]
-    if best is not None:
-        indices = y_pred.topk(best).indices
-        chosen = torch.zeros_like(y_pred, dtype=torch.bool).scatter_(-1, indices, True)
-        y_pred = torch.where(chosen, y_pred, -torch.inf)
-    which: Any = word.class_id
-    if which is not None:
-        y_true, y_pred = y_true[..., which, None], y_pred[..., which, None]
-    positive = torch.stack([y_pred > limit for limit in limits])  # (thresholds, batch, ...)
-    hits = summed(positive & y_true, weight)
-    if isinstance(word, words.Precision):
-        name, misses = "false_positives", summed(positive & ~y_true, weight)
-    else:
-        name, misses = "false_negatives", summed(~positive & y_true, weight)
-    return {"true_positives": state["true_positives"] + hits, name: state[name] + misses}
-
-
-def summed(flags: Tensor, weight: Tensor | None) -> Tensor:
-    """The flags' sum for each threshold, in the first axis."""
+    values = y_pred.float()
     if weight is not None:
-        flags = flags * aligned(weight.float(), flags[0])
-    return flags.flatten(1).sum(1)
+        values = values * aligned(weight.float(), values)
+    return {"total": state["total"] + values.sum()}
 
 
-def share(word: words.Precision | words.Recall, state: State) -> float | list[float]:
-    hits = state["true_positives"]
-    misses = state["false_positives" if isinstance(word, words.Precision) else "false_negatives"]
-    shares = (hits / (hits + misses).clamp(min=1e-30)).tolist()
-    return list(shares) if len(shares) > 1 else float(shares[0])
-
-
-def f1_counts(
-    word: words.F1Score, state: State, y_true: Tensor, y_pred: Tensor, weight: Tensor | None
-) -> State:
-    threshold: Any = word.threshold  # may be None
-    y_pred = y_pred.float()
-    if threshold is None:
-        chosen = (y_pred >= y_pred.amax(-1, keepdim=True)) & (y_pred.abs() > 1e-9)
-    else:
-        chosen = y_pred > threshold
-    actual, predicted = y_true.float(), chosen.float()
-    each = {"true_positives": actual * predicted, "predicted": predicted, "actual": actual}
-    if weight is not None:
-        column = weight.float().reshape(-1, 1)
-        each = {name: value * column for name, value in each.items()}
-    if word.average == "micro":
-        return {name: state[name] + value.sum() for name, value in each.items()}
-    return {name: state[name] + value.sum(0) for name, value in each.items()}
-
-
-def f1(word: words.F1Score, state: State) -> float | list[float]:
-    hits, predicted, actual = (
-        state[name].double() for name in ("true_positives", "predicted", "actual")
-    )
-    precision, recall = hits / (predicted + EPSILON), hits / (actual + EPSILON)
-    scores = 2 * precision * recall / (precision + recall + EPSILON)
-    if word.average == "weighted":
-        return float((scores * actual / (actual.sum() + EPSILON)).sum())
-    if word.average is None:
-        return list(scores.tolist())
-    return float(scores.mean())
-
-
+OUTCOMES = rates.TruePositives, rates.TrueNegatives, rates.FalsePositives, rates.FalseNegatives
+SWEEPS = (
+    rates.SensitivityAtSpecificity, rates.SpecificityAtSensitivity,
+    rates.PrecisionAtRecall, rates.RecallAtPrecision,
+)  # fmt: skip
+OVERLAPS = (
+    regions.IoU, regions.MeanIoU, regions.OneHotIoU, regions.OneHotMeanIoU, regions.BinaryIoU,
+)  # fmt: skip
 COUNTS: dict[type[Metric], Callable[[Any, State, Tensor, Tensor, Tensor | None], State]] = {
-    words.AUC: curves.count,
-    words.Precision: confusion,
-    words.Recall: confusion,
-    words.F1Score: f1_counts,
+    words.Sum: total,
+    errors.R2Score: regression.r2_sums,
+    rates.AUC: curves.count,
+    **dict.fromkeys((rates.Precision, rates.Recall), confusion.confusion),
+    **dict.fromkeys((rates.F1Score, rates.FBetaScore), confusion.f_counts),
+    **dict.fromkeys(OUTCOMES, confusion.confusion),
+    **dict.fromkeys(SWEEPS, curves.sweep),
+    **dict.fromkeys(OVERLAPS, iou.count),
 }
 RESULTS: dict[type[Metric], Callable[[Any, State], float | list[float]]] = {
-    words.RootMeanSquaredError: lambda word, state: mean(state) ** 0.5,
-    words.AUC: curves.area,
-    words.Precision: share,
-    words.Recall: share,
-    words.F1Score: f1,
+    words.Sum: lambda word, state: float(state["total"]),
+    errors.RootMeanSquaredError: lambda word, state: mean(state) ** 0.5,
+    errors.R2Score: regression.r2,
+    rates.AUC: curves.area,
+    **dict.fromkeys((rates.Precision, rates.Recall), confusion.share),
+    **dict.fromkeys((rates.F1Score, rates.FBetaScore), confusion.f_score),
+    **dict.fromkeys(OUTCOMES, confusion.amount),
+    **dict.fromkeys(SWEEPS, curves.best),
+    **dict.fromkeys(OVERLAPS, iou.overlap),
 }
