@@ -31,7 +31,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "modelspec" / "catalog" / "exam
 BATCH = 3
 
 #: Layers that Keras has no counterpart of.
-FOREIGN = {"TorchModule", "PythonModule"}
+FOREIGN = {"TorchModule", "PythonModule", "Parameter", "Constant"}
 
 #: Our weight -> Keras's name for it, where the last part differs.
 KERAS_NAMES: dict[str, dict[str, str]] = {}
@@ -47,7 +47,13 @@ HELD_ELSEWHERE = {("UpSampling2D", "interpolation", "lanczos3")}
 MASK_IS_AN_ARGUMENT = {"LSTM", "GRU", "SimpleRNN", "Bidirectional"}
 
 #: Our arguments that Keras takes when the layer is called.
-AT_CALL = {"MultiHeadAttention": {"return_attention_scores", "use_causal_mask"}}
+AT_CALL = {
+    name: {"return_attention_scores", "use_causal_mask"}
+    for name in ("MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention")
+} | {"ReversibleEmbedding": {"reverse"}}
+
+#: Layers that Keras calls on a list of what are ports here.
+ON_A_LIST = {"Attention", "AdditiveAttention"}
 
 
 class Example(NamedTuple):
@@ -142,6 +148,8 @@ def keras_word(group: str, plain: dict[str, Any]) -> Any:
 
 
 def call_keras(layer: Any, ports: dict[str, Any], **more: Any) -> Any:
+    if type(layer).__name__ in ON_A_LIST:
+        return layer(list(ports.values()), **layer.at_call, **more)
     first, *rest = ports.values()
     named = dict(zip(list(ports)[1:], rest, strict=True))
     return layer(first, **named, **layer.at_call, **more)
