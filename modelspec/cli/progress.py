@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from modelspec.cli.output import number
-from modelspec.engine.loop import Evaluated, Event, Stepped
+from modelspec.engine.loop import Evaluated, Event, Stepped, Warned
 from modelspec.engine.training import Trainer
 
 Shown = Callable[[Event], None]
@@ -35,6 +35,8 @@ class Lines:
         if isinstance(event, Evaluated):
             self.stream.write(line(event) + "\n")
             self.stream.flush()
+        elif isinstance(event, Warned):
+            self.stream.write(f"warning: {event.message}\n")
 
 
 def line(event: Evaluated) -> str:
@@ -69,6 +71,8 @@ def bar(trainer: Trainer) -> Iterator[Shown]:
             if isinstance(event, Evaluated):
                 console.print(line(event), highlight=False, soft_wrap=True)
                 read = 0.0
+            elif isinstance(event, Warned):
+                console.print(f"warning: {event.message}", highlight=False, soft_wrap=True)
             elif isinstance(event, Stepped) and time.monotonic() - read > EVERY:
                 read = time.monotonic()
                 live.update(

@@ -15,8 +15,10 @@ from modelspec.engine import callbacks as watching
 from modelspec.engine.checkpoint import Checkpoint
 from modelspec.engine.data import Samples, batches, order
 from modelspec.engine.evaluate import measure
+from modelspec.engine.learnt import Learnt
 from modelspec.engine.objective import Meter
 from modelspec.engine.step import Step, Trainable
+from modelspec.engine.texts import moved
 from modelspec.model.graph import Graph
 
 
@@ -28,6 +30,12 @@ class Stepped(NamedTuple):
     seen: int
     samples: int
     logs: Callable[[], dict[str, Any]]
+
+
+class Warned(NamedTuple):
+    """Training goes on, but not quite as was asked."""
+
+    message: str
 
 
 class Evaluated(NamedTuple):
@@ -55,7 +63,7 @@ class Finished(NamedTuple):
     history: list[dict[str, Any]]
 
 
-Event = Stepped | Evaluated | Saved | Finished
+Event = Stepped | Warned | Evaluated | Saved | Finished
 
 
 class Diverged(Exception):
@@ -85,11 +93,12 @@ class Loop:
         validation: Samples | None,
         folder: str = "",
         device: torch.device | str = "cpu",
+        learnt: Learnt | None = None,
     ) -> None:
         self.graph, self.training = graph, graph.spec.training
         self.samples, self.validation, self.device = samples, validation, device
         self.at = Trainable(graph, weights, self.training)
-        self.step = Step(graph, self.training)
+        self.step = step_of(graph, learnt)
         self.meter = Meter(graph, device)
         self.watchers = watching.started(self.training.callbacks, folder)
         guards = [w for w in self.training.callbacks if isinstance(w, words.TerminateOnNaN)]
@@ -106,14 +115,14 @@ class Loop:
         """Whether there is nothing left to do."""
         return self.epoch >= self.training.epochs or bool(self.reason)
 
-    def run(self) -> Iterator[Stepped | Evaluated]:
+    def run(self) -> Iterator[Stepped | Warned | Evaluated]:
         """Train to the end, event by event."""
         while not self.ended:
             started = time.perf_counter()
             yield from self.steps()
             yield self.end_epoch(time.perf_counter() - started)
 
-    def steps(self) -> Iterator[Stepped]:
+    def steps(self) -> Iterator[Stepped | Warned]:
         """The steps that are left of this epoch."""
         count, size = len(self.samples), self.training.batch_size
         sequence = order(count, self.training.seed, self.epoch, self.training.shuffle)
@@ -131,6 +140,8 @@ class Loop:
             for watcher in self.watchers:
                 if isinstance(watcher, watching.ModelCheckpoint):
                     watcher.step(self.epoch, self.meter.logs, self.at)
+            while self.step.notes:
+                yield Warned(self.step.notes.pop())
             yield Stepped(self.epoch, self.at.steps, self.position, len(sequence), self.meter.logs)
 
     def end_epoch(self, seconds: float) -> Evaluated:
@@ -157,10 +168,8 @@ class Loop:
         words += [word for watcher in self.watchers if (word := watcher.finish(self.at))]
         return "; ".join(words)
 
-    def moved(self, batch: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        if self.device == "cpu":
-            return batch
-        return {name: value.to(self.device, non_blocking=True) for name, value in batch.items()}
+    def moved(self, batch: Mapping[str, Any]) -> Mapping[str, Any]:
+        return moved(batch, self.device)
 
     # -- what a checkpoint keeps -----------------------------------------------------------
 
@@ -220,3 +229,12 @@ class Loop:
                     name: held.tensor("extra", best + name, value).to(self.device)
                     for name, value in self.at.weights.items()
                 }
+
+
+def step_of(graph: Graph, learnt: Learnt | None) -> Step:
+    """The training step that the spec asks for."""
+    if not graph.spec.training.compile:
+        return Step(graph, graph.spec.training, learnt)
+    from modelspec.engine.compiled import CompiledStep
+
+    return CompiledStep(graph, graph.spec.training, learnt)

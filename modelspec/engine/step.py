@@ -10,6 +10,7 @@ from torch import Tensor
 
 from modelspec.engine import optimizers
 from modelspec.engine.constraints import project
+from modelspec.engine.learnt import Learnt
 from modelspec.engine.objective import Objective, Values
 from modelspec.engine.random import seed_of
 from modelspec.engine.runner import TORCH, Outcome, Runner
@@ -66,10 +67,11 @@ class Trainable:
 class Step:
     """One graph's training step, in eager mode: the reference."""
 
-    def __init__(self, graph: Graph, training: Any) -> None:
-        self.runner = Runner.of(graph)
+    def __init__(self, graph: Graph, training: Any, learnt: Learnt | None = None) -> None:
+        self.runner = Runner.of(graph, learnt)
         self.objective = Objective(graph)
         self.training = training
+        self.notes: list[str] = []  # what the user should know, until the loop hands it on
         self.cast = None if training.precision == "float32" else TORCH[training.precision]
         self.constrained = {
             owner.name(weight): weight.constraint

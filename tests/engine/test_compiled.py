@@ -22,7 +22,7 @@ needs_compiler = pytest.mark.skipif(NO_COMPILER, reason="needs a C++ compiler")
 
 # Draws, statistics, a frozen weight, a mask, two losses, and a last batch of 4.
 MIXED = """
-inputs: {x: [6], words: {shape: [5], dtype: int32, max: 9}}
+inputs: {x: [6], words: {shape: [5], dtype: int32}}
 layers:
   hidden: {type: Dense, units: 8, activation: relu, from: x}
   normal: {type: BatchNormalization}
