@@ -33,7 +33,7 @@ class Objective:
     def __init__(self, graph: Graph, *, training: bool = True) -> None:
         self.training = training
         self.heads = [head for head in graph.heads.values() if head.losses]
-        self.several = len(graph.heads) > 1
+        self.several = len(self.heads) > 1
         self.penalized = [
             (owner.name(weight), weight.regularizer)
             for owner in graph.owners.values()

@@ -68,6 +68,12 @@ def padded(draws: np.random.Generator) -> Arrays:
     return {"x": x, "y": draws.normal(size=(N + VALIDATION, 5, 2)).astype("float32")}
 
 
+def squares_and_distances(y: Any, predicted: Any) -> Any:
+    return keras.losses.mean_squared_error(y, predicted) + 0.5 * keras.losses.mean_absolute_error(
+        y, predicted
+    )
+
+
 def dense(**hidden: Any) -> Callable[[], Any]:
     def model() -> Any:
         return keras.Sequential(
@@ -178,8 +184,8 @@ KerasCallback = keras.callbacks
 
 CASES: dict[str, Case] = {
     "one output": Case(plain(
-        output=", metrics: [mean_absolute_error, root_mean_squared_error]"), dense(), {
-        **MSE, "metrics": ["mean_absolute_error", "root_mean_squared_error"],
+        output=", metrics: [mae, root_mean_squared_error]"), dense(), {
+        **MSE, "metrics": ["mae", "root_mean_squared_error"],
     }, flat),
     "accuracy": Case(
         "inputs: {x: [4]}\nlayers: {y: {type: Dense, units: 3, activation: softmax}}\n"
@@ -210,6 +216,21 @@ outputs:
 train: {optimizer: sgd}
 """, both, {"loss": {"y": "mse", "z": "binary_crossentropy"}, "loss_weights": {"y": 0.5, "z": 2.0},
             "metrics": {"y": ["mae"], "z": ["accuracy"]}}, two),
+    "an output without a loss": Case("""
+inputs: {x: [4]}
+layers:
+  a: {type: Dense, units: 6, activation: tanh}
+  y: {type: Dense, units: 1, from: a}
+  z: {type: Dense, units: 1, activation: sigmoid, from: a}
+outputs:
+  y: {loss: mse, metrics: [mse]}
+  z: {metrics: [accuracy]}
+train: {optimizer: sgd}
+""", both, {"loss": {"y": "mse", "z": None},
+            "metrics": {"y": ["mse"], "z": ["accuracy"]}}, two),
+    "several losses": Case(plain(output=", metrics: [mae]").replace(
+        "loss: mse", "loss: [mse, {type: mae, loss_weight: 0.5}]"), dense(),
+        {"loss": squares_and_distances, "metrics": ["mae"]}, flat),
     "regularizers": Case(plain(
         ", kernel_regularizer: {type: L2, l2: 0.1}, bias_regularizer: {type: L1, l1: 0.2}, "
         "activity_regularizer: {type: L2, l2: 0.05}"), dense(
@@ -296,6 +317,7 @@ train: {optimizer: adam}
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:Gradients do not exist for variables")
 @pytest.mark.parametrize("name", list(CASES))
 def test_every_value_of_the_history_is_keras_s(name: str, tmp_path: Path) -> None:
     case = CASES[name]

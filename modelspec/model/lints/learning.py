@@ -14,9 +14,10 @@ from modelspec.source.suggest import did_you_mean
 def quantities(graph: Graph) -> set[str]:
     """What the history of this model will hold, by Keras's names."""
     several = len(graph.heads) > 1
+    losses = sum(bool(head.losses) for head in graph.heads.values())
     found = {"loss"}
     for head in graph.heads.values():
-        if several and head.losses:
+        if losses > 1 and head.losses:
             found.add(f"{head.name}_loss")
         found |= {f"{head.name}_{name}" if several else name for name in head.metric_names}
     data = graph.spec.data
