@@ -50,10 +50,14 @@ def build(
 
     Weights that the spec's `weights:` name are read. Arguments and errors as those of `check`.
     """
+    from modelspec.engine.learnt import brought, refuse_unadapted
     from modelspec.engine.module import Module
 
     graph = check(spec, set=set, allow_path=allow_path, trust_code=trust_code)
-    return Module(graph, graph.spec.training.seed)
+    learnt = brought(graph)
+    module = Module(graph, graph.spec.training.seed, learnt=learnt)
+    refuse_unadapted(graph, module.weights(), learnt)
+    return module
 
 
 def load(run: Path, *, device: str | None = None, trust_code: bool = False) -> Run:

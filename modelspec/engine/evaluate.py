@@ -12,7 +12,9 @@ from torch import Tensor
 from modelspec.engine.data import Samples, batches
 from modelspec.engine.objective import Meter, Objective
 from modelspec.engine.runner import Runner
+from modelspec.engine.texts import moved
 from modelspec.model.graph import Graph
+from modelspec.source.diagnostics import Report
 
 
 @torch.inference_mode()
@@ -25,13 +27,16 @@ def measure(
     device: torch.device | str = "cpu",
     cast: torch.dtype | None = None,
 ) -> dict[str, Any]:
-    """Every loss and metric, as means over the samples."""
+    """Every loss and metric, as means over the samples. Raises `Rejected` without a loss."""
+    report = Report()
+    if not graph.losses:
+        report.error("missing-key", "no output has a loss, so there is nothing to measure",
+                     help="outputs: {name: {loss: ...}}")  # fmt: skip
+    report.raise_if_errors()
     objective, meter = Objective(graph, training=False), Meter(graph, device)
     for position, batch in batches(samples, batch_size, np.arange(len(samples))):
-        moved = batch
-        if device != "cpu":
-            moved = {name: value.to(device) for name, value in batch.items()}
-        outcome = runner(weights, moved, training=False, cast=cast)
+        given = moved(batch, device)
+        outcome = runner(weights, given, training=False, cast=cast)
         n = min(batch_size, len(samples) - position)
-        meter.add(objective(outcome, moved, weights), outcome, moved, n)
+        meter.add(objective(outcome, given, weights), outcome, given, n)
     return meter.logs()

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from modelspec.engine.data import Wanted
-from modelspec.engine.data.cells import numbers
+from modelspec.engine.data.cells import numbers, strings
 from modelspec.engine.data.feed import as_dtype, fits
 from modelspec.engine.data.wanted import BadCell
 from modelspec.language.shapes import show
@@ -47,14 +47,15 @@ def tensor(given: Any, want: Wanted, report: Report) -> Tensor | None:
     shape = f"(samples, {', '.join(show([dim])[1:-1] for dim in want.shape)})"
     rule = f"the input `{want.name}` is {shape.replace(', )', ')')} {want.dtype}"
     try:
-        array = numbers(np.asarray(given))
+        array = strings(as_array(given)) if want.dtype == "string" else numbers(np.asarray(given))
     except BadCell as bad:
         report.error(bad.code, rule, notes=f"sample {bad.position}: {bad.fact}")
         return None
     except (ValueError, TypeError, OverflowError):
-        report.error("ragged-row", rule, notes="this is no array of numbers of one shape")
+        noun = "texts" if want.dtype == "string" else "numbers"
+        report.error("ragged-row", rule, notes=f"this is no array of {noun} of one shape")
         return None
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in ("O" if want.dtype == "string" else "biuf"):
         report.error("bad-cell", rule, notes=f"this holds {array.dtype}")
         return None
     if array.ndim == 0 or not fits(array.shape[1:], want.shape):
@@ -66,6 +67,11 @@ def tensor(given: Any, want: Wanted, report: Report) -> Tensor | None:
     except BadCell as bad:
         report.error(bad.code, rule, notes=f"sample {bad.position}: {bad.fact}")
         return None
+
+
+def as_array(texts: Any) -> Any:
+    """Texts, in lists or in an array, as an array."""
+    return texts if isinstance(texts, np.ndarray) else np.array(texts, object)
 
 
 def a_sample_alone(shape: tuple[int, ...], want: Wanted) -> str:

@@ -10,6 +10,9 @@ many, None for an optional one left out). It may ask for more, by keyword-only p
 - `random`: draws for this call (`Random`), the same for the same seed, step and layer.
 - `update`: `update("moving_mean", tensor)` sets a weight that is not trainable, after the step.
 - `compute`: the dtype that this call computes in, where its inputs may all be integers.
+- `vocabulary`: a layer's vocabulary, learnt or given (`Vocabulary`).
+- `batch`: any tensor of the batch, for its size and device (layers that are called on nothing).
+- `compute`: the dtype that the layer computes in.
 - `body`: the wrapped layer or graph, `body(tensor, mask) -> tensor` (TimeDistributed alone).
 
 It gives a tensor, a tuple for several outputs, or `Masked(value, mask)`.

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from modelspec.engine import weights as files
+from modelspec.engine.learnt import Learnt, State
 from modelspec.engine.runner import Outcome, Runner
+from modelspec.engine.texts import as_texts
 from modelspec.model.graph import Graph
 
 
@@ -23,10 +25,18 @@ class Module(nn.Module):
     the spec's `weights:` name unread, for weights that come from elsewhere.
     """
 
-    def __init__(self, graph: Graph, seed: int = 0, *, pretrained: bool = True) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        seed: int = 0,
+        *,
+        pretrained: bool = True,
+        learnt: Mapping[str, State] | None = None,
+    ) -> None:
+        """`learnt` are the vocabularies of layers that learn some, by the paths of the layers."""
         super().__init__()
         self.graph = graph
-        self.runner = Runner.of(graph)
+        self.runner = Runner.of(graph, Learnt(learnt or {}))
         learnt = set(files.trainables(graph))
         started = files.fresh(graph, seed)
         if pretrained:
@@ -51,7 +61,12 @@ class Module(nn.Module):
     def outcome(self, inputs: Mapping[str, Any], cast: torch.dtype | None = None) -> Outcome:
         """Every tensor of one pass, by id. Layers compute in `cast`, float32 if None."""
         device = next(iter(self.weights().values())).device if self.weights() else "cpu"
-        given = {name: torch.as_tensor(inputs[name], device=device) for name in self.runner.inputs}
+        given = {
+            name: as_texts(inputs[name])
+            if self.graph.program.tensors[id].dtype == "string"
+            else torch.as_tensor(inputs[name], device=device)
+            for name, id in self.runner.inputs.items()
+        }
         self.passes += self.training
         return self.runner(
             self.weights(),

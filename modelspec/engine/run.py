@@ -18,6 +18,14 @@ from modelspec.engine import given, wanted
 from modelspec.engine.checkpoint import Checkpoint, publish, read_json, save, write_text
 from modelspec.engine.data import Samples, samples_for
 from modelspec.engine.evaluate import measure
+from modelspec.engine.learnt import (
+    LEARNT,
+    State,
+    brought,
+    complete,
+    read_states,
+    refuse_unadapted,
+)
 from modelspec.engine.module import Module
 from modelspec.engine.runner import TORCH
 from modelspec.engine.weights import fitted, read, write
@@ -42,8 +50,10 @@ class Run:
         if not os.path.exists(os.path.join(self.folder, WEIGHTS)):
             raise Unreadable(self.folder, f"the run ended before it kept its first {WEIGHTS}")
         if self._module is None:
-            self._module = Module(self.graph, pretrained=False).to(self.device).eval()
-            load_into(self._module, self.folder)
+            module = Module(self.graph, pretrained=False, learnt=self.learnt)
+            load_into(module, self.folder)
+            refuse_unadapted(self.graph, module.weights(), self.learnt)
+            self._module = module.to(self.device).eval()
         return self._module
 
     @property
@@ -63,6 +73,11 @@ class Run:
         """What the encoders learnt from the training data."""
         path = os.path.join(self.folder, ENCODERS)
         return read_json(path) if os.path.exists(path) else {}
+
+    @property
+    def learnt(self) -> dict[str, State]:
+        """The vocabularies that layers learnt from the training data, by the layers' paths."""
+        return read_states(self.folder)
 
     @property
     def cast(self) -> torch.dtype | None:
@@ -159,15 +174,21 @@ def load(
 
 
 def create(
-    folder: str, graph: Graph, encoders: dict[str, Any], begun: Checkpoint | None = None
+    folder: str,
+    graph: Graph,
+    encoders: dict[str, Any],
+    begun: Checkpoint | None = None,
+    learnt: Mapping[str, State] | None = None,
 ) -> None:
-    """Begin a run folder: facts, what the encoders learnt, a checkpoint that it starts from. Last
-    comes the spec with all defaults: it makes the folder a run.
+    """Begin a run folder: facts, what the encoders and the layers learnt, a checkpoint that it
+    starts from. Last comes the spec with all defaults: it makes the folder a run.
     """
     put_aside(folder)
     os.makedirs(folder, exist_ok=True)
     write_text(os.path.join(folder, ENCODERS), json.dumps(encoders))
     write_text(os.path.join(folder, FACTS), json.dumps(facts(graph), indent=1) + "\n")
+    if learnt:
+        write_text(os.path.join(folder, LEARNT), json.dumps(learnt))
     if begun is not None:
         save(folder, begun)
     write_spec(folder, graph)
@@ -207,8 +228,9 @@ def facts(graph: Graph) -> dict[str, Any]:
 
 def build(graph: Graph, folder: str) -> Run:
     """A run folder with fresh weights: what `export` and `predict` need, untrained."""
-    create(folder, graph, {})
-    module = Module(graph, graph.spec.training.seed)
+    module = Module(graph, graph.spec.training.seed, learnt=brought(graph))
+    learnt = complete(graph, module.weights(), brought(graph))
+    create(folder, graph, {}, learnt=learnt)
     file = os.path.join(folder, "fresh.safetensors")
     write(module.weights(), file)
     publish(folder, file)
@@ -229,8 +251,10 @@ def load_into(module: Module, path: str) -> None:
             own[name].copy_(value)
 
 
-def as_array(value: Tensor) -> np.ndarray[Any, Any]:
-    """As NumPy knows it: half precision comes out as float32."""
+def as_array(value: Any) -> np.ndarray[Any, Any]:
+    """As NumPy knows it: half precision comes out as float32; texts are arrays already."""
+    if not isinstance(value, Tensor):
+        return np.asarray(value)
     if value.dtype in (torch.float16, torch.bfloat16):
         value = value.float()
     return value.detach().cpu().numpy()

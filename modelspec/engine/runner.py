@@ -13,6 +13,7 @@ from torch import Tensor
 from modelspec.catalog.layers.convolution import Convolution
 from modelspec.catalog.layers.core import Dense
 from modelspec.engine.activations import activate
+from modelspec.engine.learnt import Learnt, not_adapted
 from modelspec.engine.lowering import Masked, lowering
 from modelspec.engine.random import Draws
 from modelspec.engine.regularizers import penalty
@@ -60,10 +61,11 @@ class Prepared:
 
     __slots__ = (
         "activation", "asks", "body", "compute", "folds", "freezes", "function", "inputs",
-        "layer", "names", "outputs", "owner", "passes", "path", "penalty", "seed",
+        "layer", "names", "outputs", "owner", "passes", "path", "penalty", "reads_texts", "seed",
+        "vocabulary",
     )  # fmt: skip
 
-    def __init__(self, step: Step, owner: Owner | None) -> None:
+    def __init__(self, step: Step, owner: Owner | None, texts: set[int], learnt: Learnt) -> None:
         found = lowering(type(step.layer))
         self.function: Callable[..., Any] = found.function
         self.asks = found.asks
@@ -79,6 +81,8 @@ class Prepared:
         # A frozen layer with statistics uses them, and leaves them alone.
         self.freezes = "update" in found.asks and step.definition.frozen
         self.seed = f"{step.definition.path}#{step.node}#{vars(step.layer).get('seed')}"
+        self.reads_texts = not texts.isdisjoint(step.reads())
+        self.vocabulary = learnt.vocabulary(step.definition) if "vocabulary" in self.asks else None
         self.body: Runner | None = None
         self.folds = True
         self.activation: Any = None
@@ -94,17 +98,25 @@ class Runner:
     """A program made ready to run any number of times."""
 
     def __init__(
-        self, program: Program, owners: Mapping[str, Owner], parted: frozenset[int] = frozenset()
+        self,
+        program: Program,
+        owners: Mapping[str, Owner],
+        parted: frozenset[int] = frozenset(),
+        learnt: Learnt | None = None,
     ) -> None:
-        """`parted` are the tensors that are also wanted without their last activation."""
+        """`parted` are the tensors that are also wanted without their last activation; `learnt`
+        are the vocabularies of the layers that learn some.
+        """
+        known = Learnt({}) if learnt is None else learnt
+        texts = {one.id for one in program.tensors if one.dtype == "string"}
         self.size = len(program.tensors)
         self.inputs, self.outputs = program.inputs, program.outputs
         self.each_alone: bool
         self.steps: list[Prepared] = []
         for step in program.steps:
-            ready = Prepared(step, owners.get(step.definition.path))
+            ready = Prepared(step, owners.get(step.definition.path), texts, known)
             if step.body is not None:
-                ready.body = Runner(step.body, owners)
+                ready.body = Runner(step.body, owners, learnt=known)
                 ready.folds = ready.body.each_alone
             if not parted.isdisjoint(step.outputs):
                 ready.part_with_activation()
@@ -116,8 +128,8 @@ class Runner:
         )
 
     @staticmethod
-    def of(graph: Graph) -> Runner:
-        return Runner(graph.program, graph.owners, undone(graph))
+    def of(graph: Graph, learnt: Learnt | None = None) -> Runner:
+        return Runner(graph.program, graph.owners, undone(graph), learnt)
 
     def __call__(
         self,
@@ -148,11 +160,13 @@ class Runner:
             asked: dict[str, Any] = {}
             asks = step.asks
             if asks:
-                asked = self.asked(step, shared, values, masks)
+                asked = self.asked(step, shared, values, masks, compute)
                 if "compute" in asks:
                     asked["compute"] = compute
             made = step.function(step.layer, self.weights(step, shared, compute), *given, **asked)
             mask: Any = None
+            if step.reads_texts:
+                made = placed_on(made, shared.weights)
             if step.activation is not None:
                 shared.logits[step.outputs[0]] = made
                 made = activate(step.activation, made)
@@ -171,7 +185,12 @@ class Runner:
                 shared.penalties += [penalty(step.penalty, one) / len(one) for one in several]
 
     def asked(
-        self, step: Prepared, shared: Pass, values: list[Any], masks: list[Tensor | None]
+        self,
+        step: Prepared,
+        shared: Pass,
+        values: list[Any],
+        masks: list[Tensor | None],
+        compute: torch.dtype,
     ) -> dict[str, Any]:
         """The keyword arguments that a lowering asks for."""
         asks = step.asks
@@ -182,6 +201,10 @@ class Runner:
             given["mask"] = first_mask(masks, step.inputs[:1])
         if "masks" in asks:
             given["masks"] = [gather(masks, one) for one in step.inputs]
+        if "batch" in asks:
+            given["batch"] = self.batch(values)
+        if "compute" in asks:
+            given["compute"] = compute
         if "random" in asks:
             ids = reads(step.inputs)
             device = values[ids[0]].device if ids else "cpu"
@@ -191,6 +214,10 @@ class Runner:
                 if shared.training
                 else NO_DRAWS
             )
+        if "vocabulary" in asks:
+            if step.vocabulary is None:
+                raise not_adapted({step.path: step.layer})
+            given["vocabulary"] = step.vocabulary
         if "update" in asks:
             given["update"] = Update(step, shared)
         if "body" in asks:
@@ -198,6 +225,11 @@ class Runner:
         if "folds" in asks:
             given["folds"] = step.folds or not shared.training
         return given
+
+    def batch(self, values: list[Any]) -> Any:
+        """Some input, a tensor where there is one: it says how many samples there are, and where."""
+        given = [values[id] for id in self.inputs.values()]
+        return next((one for one in given if isinstance(one, Tensor)), given[0])
 
     @staticmethod
     def weights(step: Prepared, shared: Pass, compute: torch.dtype) -> SimpleNamespace:
@@ -317,10 +349,16 @@ def first_mask(masks: list[Tensor | None], inputs: list[int | list[int] | None])
     return None
 
 
+def placed_on(made: Any, weights: Mapping[str, Tensor]) -> Any:
+    """What a layer made of texts, on the device of the weights; texts stay arrays."""
+    first = next(iter(weights.values()), None)
+    return made.to(first.device) if isinstance(made, Tensor) and first is not None else made
+
+
 def cast(value: Any, compute: torch.dtype) -> Any:
-    """Floating tensors in the layer's dtype, as Keras's autocast; integers as they are."""
+    """Floating tensors in the layer's dtype, as Keras's autocast; integers and texts as they are."""
     if isinstance(value, list):
         return [cast(one, compute) for one in value]
-    if value is not None and value.is_floating_point() and value.dtype != compute:
+    if isinstance(value, Tensor) and value.is_floating_point() and value.dtype != compute:
         return value.to(compute)
     return value

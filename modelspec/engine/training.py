@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from torch import Tensor
+
 from modelspec.engine import checkpoint as keeping
 from modelspec.engine import wanted
 from modelspec.engine.data import prepare
+from modelspec.engine.learnt import Learnt, adapting, brought, filed, read_states
 from modelspec.engine.loop import Diverged, Evaluated, Event, Finished, Interrupted, Loop, Saved
 from modelspec.engine.module import Module
 from modelspec.engine.run import HISTORY, Run, best_device, create, load_into, refused, write_spec
@@ -32,10 +35,12 @@ class Trainer:
         self.device = device or best_device()
         data = ready(graph)
         self.prepared = prepare(data, wanted.everything(graph), graph.spec.training.seed)
+        self.learnt = brought(graph) | ({} if weights is None else read_states(weights))
         self.loop = self.begin(Module(graph, graph.spec.training.seed), weights)
-        given = weights is not None or takes_weights(graph)
+        given = weights is not None or takes_weights(graph) or bool(adapting(graph))
         # Weights from elsewhere may be gone, or others, when the run is resumed.
-        create(folder, graph, self.prepared.encoders, self.loop.checkpoint() if given else None)
+        begun = self.loop.checkpoint() if given else None
+        create(folder, graph, self.prepared.encoders, begun, self.learnt)
         self.kept = time.monotonic()
 
     @classmethod
@@ -50,21 +55,37 @@ class Trainer:
         self.prepared = prepare(
             data, wanted.everything(run.graph), training.seed, run.encoders or None
         )
-        self.loop = self.begin(Module(run.graph, training.seed, pretrained=held is None), None)
+        self.learnt = run.learnt
+        module = Module(run.graph, training.seed, pretrained=held is None)
+        self.loop = self.begin(module, None, learns=held is None)
         if held is not None:
             self.loop.restore(held)
         write_spec(run.folder, run.graph)
         self.kept = time.monotonic()
         return self
 
-    def begin(self, module: Module, weights: str | None) -> Loop:
+    def begin(self, module: Module, weights: str | None, *, learns: bool = True) -> Loop:
+        """The loop at its start: layers that adapt have learnt from train, unless they had."""
         if weights is not None:
             load_into(module, weights)
         held = {n: v.detach().to(self.device) for n, v in module.weights().items()}
+        if learns:
+            self.learn(held)
         return Loop(
             self.graph, held, self.prepared.train, self.prepared.validation, self.folder,
-            self.device,
+            self.device, Learnt(self.learnt),
         )  # fmt: skip
+
+    def learn(self, weights: dict[str, Tensor]) -> None:
+        """Let the layers that adapt see train; what they learn goes to `weights` and `learnt`."""
+        if adapting(self.graph):
+            from modelspec.engine.adapt import adapt
+
+            adapted = adapt(self.graph, weights, self.learnt, self.prepared.train, self.device)
+            self.learnt = adapted.states
+            for name, value in adapted.weights.items():
+                weights[name].copy_(value)
+        self.learnt = filed(self.graph) | self.learnt
 
     def stop(self, signal: int) -> None:
         """Ask the loop to end after the step at hand, with a checkpoint."""

@@ -24,7 +24,8 @@ def is_integer(dtype: str) -> bool:
 def accepts(wanted: str, dtype: str) -> bool:
     """Whether a tensor of `dtype` may stand where a layer declares `wanted`.
 
-    `wanted` is `any`, `number` (all but strings), `float`, `integer`, or one dtype.
+    `wanted` is `any`, `number` (all but strings), `float`, `integer`, `category` (integers and
+    strings), or one dtype.
     """
     if wanted == "any":
         return True
@@ -34,12 +35,15 @@ def accepts(wanted: str, dtype: str) -> bool:
         return is_float(dtype)
     if wanted == "integer":
         return is_integer(dtype) or dtype == "bool"
+    if wanted == "category":
+        return is_integer(dtype) or dtype in ("bool", "string")
     return dtype == wanted
 
 
 def described(wanted: str) -> str:
     """What `accepts` takes, in words."""
-    words = {"number": "numbers", "float": "floating-point numbers", "integer": "integers"}
+    words = {"number": "numbers", "float": "floating-point numbers", "integer": "integers",
+             "category": "integers or strings", "string": "strings"}  # fmt: skip
     return words.get(wanted, wanted)
 
 

@@ -78,6 +78,8 @@ class Layer(Word):
     - `masking`: what becomes of a mask: `pass` (handed on), `drop` (ends here), or `own` (the
       lowering makes it and returns `Masked`).
     - `gives`: `float` (the layer's compute dtype) or `same` (an integer input stays one).
+    - `at_call`: arguments that every call may give anew, `{use: words, reverse: true}`; the
+      weights are the same whatever they are.
     """
 
     group = "layers"
@@ -85,6 +87,9 @@ class Layer(Word):
     accepts: ClassVar[str | dict[str, str]] = "number"
     gives: ClassVar[str] = "float"
     masking: ClassVar[str] = "drop"
+    at_call: ClassVar[tuple[str, ...]] = ()
+    #: Learns from the training data before training starts (may be a property).
+    adapts: Any = False
     #: Random or batch-dependent in training, so that folding time into the batch shows.
     per_batch: ClassVar[bool] = False
 

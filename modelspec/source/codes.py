@@ -67,6 +67,7 @@ CODES: dict[str, str] = {
     "bad-expression": "What stands in `${...}` is no arithmetic on parameters and numbers.",
     "weights-differ": "A call's shapes disagree with the weights that an earlier call fixed.",
     "not-trainable": "The model cannot be trained as it stands.",
+    "not-adapted": "A layer that learns from the training data has not learnt yet.",
     "needs-trust": "The spec runs code of its own, which only --trust-code allows.",
     "outside-path": "The file lies outside the folders that the spec may read.",
     "unknown-file": "The file that the spec names cannot be found.",

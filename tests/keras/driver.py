@@ -40,11 +40,19 @@ KERAS_NAMES: dict[str, dict[str, str]] = {}
 NOT_ON_TORCH = {"BatchNormalization": {"synchronized"}}
 
 #: (layer, argument, value) that Keras refuses on its torch backend: the owner's tests hold them.
-HELD_ELSEWHERE = {("UpSampling2D", "interpolation", "lanczos3")}
+HELD_ELSEWHERE = {
+    ("UpSampling2D", "interpolation", "lanczos3"),
+    ("Discretization", "num_bins", "4"),  # its edges are no weights in Keras
+}
+
+#: Layers that Keras has in TensorFlow alone: `test_lookups` holds them to what it gave there.
+IN_TENSORFLOW = {
+    "Hashing", "HashedCrossing", "IntegerLookup", "StringLookup", "TextVectorization",
+}  # fmt: skip
 
 #: Layers whose mask Keras takes as an argument: called with an initial state, it looks for no mask
 #: on the sequence (`Layer.__call__` looks for `sequences_mask`, which their calls do not take).
-MASK_IS_AN_ARGUMENT = {"LSTM", "GRU", "SimpleRNN", "Bidirectional"}
+MASK_IS_AN_ARGUMENT = {"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional"}
 
 #: Our arguments that Keras takes when the layer is called.
 AT_CALL = {
@@ -76,7 +84,7 @@ class Example(NamedTuple):
     def in_keras(self) -> bool:
         """Whether Keras has it on torch."""
         given = {(self.name, key, str(value)) for key, value in self.plain.items()}
-        held = self.name in FOREIGN or is_operation(self.name)
+        held = self.name in FOREIGN | IN_TENSORFLOW or is_operation(self.name)
         return not held and not given & HELD_ELSEWHERE
 
 
@@ -132,11 +140,24 @@ def keras_layer(plain: dict[str, Any]) -> Any:
 
 def keras_value(kind: kinds.Kind[Any], value: Any) -> Any:
     """One argument as Keras takes it."""
+    if holds_entries(kind) and isinstance(value, list):
+        return [keras_layer(one) for one in value]
+    if holds_entries(kind) and isinstance(value, dict):
+        return keras_layer(value)
     if isinstance(kind, kinds.Entry) and value is not None:
         return keras_layer(value)
     if isinstance(kind, kinds.Named) and isinstance(value, dict):
         return keras_word(kind.group, value)
     return tuple(value) if isinstance(value, list) else value
+
+
+def holds_entries(kind: kinds.Kind[Any]) -> bool:
+    """Whether layers stand there."""
+    if isinstance(kind, kinds.Either):
+        return any(map(holds_entries, kind.kinds))
+    return isinstance(kind, kinds.Entry) or (
+        isinstance(kind, kinds.ListOf) and holds_entries(kind.item)
+    )
 
 
 def keras_word(group: str, plain: dict[str, Any]) -> Any:
@@ -152,6 +173,10 @@ def call_keras(layer: Any, ports: dict[str, Any], **more: Any) -> Any:
         return layer(list(ports.values()), **layer.at_call, **more)
     first, *rest = ports.values()
     named = dict(zip(list(ports)[1:], rest, strict=True))
+    if isinstance(layer, keras.layers.StackedRNNCells):
+        left = iter(named["states"])
+        named["states"] = [keras.tree.map_structure(lambda _: next(left), cell.state_size)
+                           for cell in layer.cells]  # fmt: skip
     return layer(first, **named, **layer.at_call, **more)
 
 

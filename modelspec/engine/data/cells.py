@@ -32,6 +32,23 @@ def texts(column: Array) -> Array:
     return column.astype(object)
 
 
+def strings(column: Array) -> Array:
+    """The cells as texts (samples, ...), in lists of one shape where they stand in lists; raises
+    BadCell at the first that is none. An empty text is one.
+    """
+    column = texts(column) if column.dtype.kind in "US" else column
+    if column.dtype.kind != "O":
+        help = "numbers are read by an input of a number's dtype; or save them as texts"
+        raise BadCell("bad-cell", 0, f"`{column.reshape(-1)[0]}` is a number", help)
+    if list in set(map(type, column.tolist())):
+        column = nested(column)
+    for at, cell in enumerate(column.reshape(-1).tolist()):
+        if not isinstance(cell, str):
+            position = at // max(1, column[:1].size)
+            raise BadCell("bad-cell", position, f"`{shown(str(cell))}` is no text")
+    return column
+
+
 def all_texts(column: Array) -> bool:
     return column.ndim == 1 and set(map(type, column.tolist())) == {str}
 

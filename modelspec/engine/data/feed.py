@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from modelspec.engine.data import cells
 from modelspec.engine.data.encoders import Encoder, State, fresh, restored
@@ -41,6 +40,8 @@ class Feed:
 
     def beside(self, rows: Rows, indices: Indices, taken: dict[str, Array]) -> Array:
         read = cells.classes if self.encoder and self.encoder.reads == "classes" else cells.numbers
+        if self.wanted.dtype == "string":
+            read = cells.strings
         parts = []
         for column in self.wanted.columns:
             try:
@@ -57,10 +58,13 @@ class Feed:
                                zip(self.wanted.columns, parts, strict=True))  # fmt: skip
             self.refuse_shape("columns that stand side by side have one shape", rows, shapes)
 
-    def values(self, rows: Rows, indices: Indices, taken: dict[str, Array]) -> Tensor:
-        """The tensor (batch, ...) of the wanted shape and dtype; raises Rejected."""
-        if self.wanted.dtype == "string":
-            self.refuse_shape("a tensor holds numbers", rows, f"{self.where()}: texts")
+    def values(self, rows: Rows, indices: Indices, taken: dict[str, Array]) -> Any:
+        """The tensor (batch, ...) of the wanted shape and dtype; texts are an array of Python's
+        strings. Raises Rejected.
+        """
+        if self.wanted.dtype == "string" and self.encoder is not None:
+            fact = f"{self.where()}: encoded as numbers"
+            self.refuse_shape(f"`{self.wanted.name}` takes texts", rows, fact, "leave out `encode`")
         values = self.raw(rows, indices, taken)
         try:
             encoded = values if self.encoder is None else self.encoder.apply(values)
@@ -113,6 +117,8 @@ class Feed:
             return "the classes that its encoder knows"
         if self.encoder and self.encoder.reads == "classes":
             return "a class in every row"
+        if self.wanted.dtype == "string":
+            return "texts"
         return "whole numbers" if dtypes.is_integer(self.wanted.dtype) else "numbers"
 
 
@@ -141,11 +147,13 @@ def shape_help(given: tuple[int, ...], wanted: tuple[int | str | None, ...]) -> 
     return ""
 
 
-def as_dtype(values: Array, wanted: Wanted) -> Tensor:
-    """The values as a tensor; raises BadCell where an integer would lose something, or is none
+def as_dtype(values: Array, wanted: Wanted) -> Any:
+    """The values as a tensor (texts as they are); raises BadCell where an integer would lose something, or is none
     that the model can look up.
     """
     dtype = wanted.dtype
+    if dtype == "string":
+        return values
     target = getattr(torch, dtype)
     if dtypes.is_float(dtype):
         narrow = np.float64 if dtype == "float64" else np.float32
@@ -169,11 +177,11 @@ def as_dtype(values: Array, wanted: Wanted) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, dtype))
 
 
-def read(feeds: list[Feed], rows: Rows, indices: Indices) -> dict[str, Tensor]:
+def read(feeds: list[Feed], rows: Rows, indices: Indices) -> dict[str, Any]:
     """A batch by name; raises Rejected with the first fault of every feed."""
     columns = list(dict.fromkeys(c for feed in feeds for c in feed.wanted.columns))
     taken = rows.take(indices, columns)
-    batch: dict[str, Tensor] = {}
+    batch: dict[str, Any] = {}
     faults: list[Diagnostic] = []
     for feed in feeds:
         try:
@@ -186,7 +194,7 @@ def read(feeds: list[Feed], rows: Rows, indices: Indices) -> dict[str, Tensor]:
     return batch
 
 
-def check_named_sizes(feeds: list[Feed], batch: dict[str, Tensor], rows: Rows) -> None:
+def check_named_sizes(feeds: list[Feed], batch: dict[str, Any], rows: Rows) -> None:
     """The same word is the same size in every tensor of a batch."""
     sizes: dict[str, tuple[int, str]] = {}
     for feed in feeds:

@@ -72,7 +72,8 @@ class Synthetic:
     def drawn(self, wanted: Wanted, indices: Indices) -> Array:
         shape = tuple(d if isinstance(d, int) else UNKNOWN for d in wanted.shape)
         size = max(1, min(256, BLOCK_BYTES // max(1, 4 * int(np.prod(shape)))))
-        out = np.empty((len(indices), *shape), np.float32)  # (batch, ...)
+        kind = object if wanted.dtype == "string" else np.float32
+        out = np.empty((len(indices), *shape), kind)  # (batch, ...)
         home = indices // size
         for block in np.unique(home):
             here = home == block
@@ -82,6 +83,8 @@ class Synthetic:
     def block(self, wanted: Wanted, number: int, shape: tuple[int, ...]) -> Array:
         key = [seed_of(*self.seeds, wanted.name), number]
         random = np.random.Generator(np.random.Philox(key=key))
+        if wanted.dtype == "string":
+            return sentences(random, shape)
         if not dtypes.is_float(wanted.dtype):
             high = 2 if wanted.dtype == "bool" else wanted.high
             return random.integers(0, high, shape).astype(np.float32)
@@ -94,3 +97,11 @@ class Synthetic:
 
     def place(self, index: int) -> str:
         return f"Synthetic, sample {index}"
+
+
+def sentences(random: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Texts of eight words each, out of a hundred."""
+    words = random.integers(0, 100, (*shape, 8)).reshape(-1, 8).tolist()
+    texts = np.empty(len(words), object)
+    texts[:] = [" ".join(f"word{number}" for number in text) for text in words]
+    return texts.reshape(shape)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NoReturn, Protocol
+import sys
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 import torch
@@ -25,14 +26,16 @@ SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32}
 
 
 class Samples(Protocol):
-    """`batch` gives tensors by name, (len(indices), ...); `streams` says that it reads files."""
+    """`batch` gives tensors by name, (len(indices), ...), and texts as arrays of Python's strings;
+    `streams` says that it reads files.
+    """
 
     streams: bool
     sample_bytes: int
 
     def __len__(self) -> int: ...
 
-    def batch(self, indices: Indices) -> dict[str, Tensor]: ...
+    def batch(self, indices: Indices) -> dict[str, Any]: ...
 
 
 class Loaded:
@@ -40,16 +43,26 @@ class Loaded:
 
     streams = False
 
-    def __init__(self, tensors: dict[str, Tensor]) -> None:
+    def __init__(self, tensors: dict[str, Any]) -> None:
         self.tensors = tensors
-        self.sample_bytes = sum(t[:1].nbytes for t in tensors.values())
+        self.sample_bytes = sum(bytes_of(t[:1]) for t in tensors.values())
 
     def __len__(self) -> int:
         return len(next(iter(self.tensors.values())))
 
-    def batch(self, indices: Indices) -> dict[str, Tensor]:
+    def batch(self, indices: Indices) -> dict[str, Any]:
         rows = torch.from_numpy(indices)
-        return {name: chosen(tensor, rows) for name, tensor in self.tensors.items()}
+        return {
+            name: chosen(held, rows) if isinstance(held, Tensor) else held[indices]
+            for name, held in self.tensors.items()
+        }
+
+
+def bytes_of(samples: Any) -> int:
+    """How much memory some samples take."""
+    if isinstance(samples, Tensor):
+        return samples.nbytes
+    return int(samples.nbytes) + sum(map(sys.getsizeof, samples.reshape(-1).tolist()))
 
 
 def chosen(tensor: Tensor, rows: Tensor) -> Tensor:
@@ -71,14 +84,14 @@ class Streamed:
     def __len__(self) -> int:
         return self.stop - self.start
 
-    def batch(self, indices: Indices) -> dict[str, Tensor]:
+    def batch(self, indices: Indices) -> dict[str, Any]:
         return read(self.feeds, self.rows, indices + self.start)
 
 
 def samples_of(feeds: list[Feed], rows: Rows, start: int, stop: int) -> Samples:
     """The samples `start` to `stop` (exclusive), in memory where they fit."""
     first = read(feeds, rows, np.arange(start, min(start + PROBE, stop)))
-    size = sum(tensor[:1].nbytes for tensor in first.values())
+    size = sum(bytes_of(held) // len(held) for held in first.values())
     limit = physical_memory() // 4 if rows.resident else KEPT
     if size * (stop - start) > limit:
         return Streamed(feeds, rows, start, stop, size)
@@ -86,11 +99,13 @@ def samples_of(feeds: list[Feed], rows: Rows, start: int, stop: int) -> Samples:
 
 
 def load(
-    feeds: list[Feed], rows: Rows, start: int, stop: int, first: dict[str, Tensor], size: int
-) -> dict[str, Tensor]:
+    feeds: list[Feed], rows: Rows, start: int, stop: int, first: dict[str, Any], size: int
+) -> dict[str, Any]:
     """All samples as tensors, filled piece by piece."""
-    tensors = {
+    tensors: dict[str, Any] = {
         name: torch.empty((stop - start, *one.shape[1:]), dtype=one.dtype)
+        if isinstance(one, Tensor)
+        else np.empty((stop - start, *one.shape[1:]), object)
         for name, one in first.items()
     }
     step = max(1, min(PIECE // max(1, size), ROWS))
@@ -103,7 +118,7 @@ def load(
     return tensors
 
 
-def refuse_uneven(name: str, first: Tensor, piece: Tensor, place: str) -> NoReturn:
+def refuse_uneven(name: str, first: Any, piece: Any, place: str) -> NoReturn:
     refuse(
         "ragged-row",
         f"`{name}` takes values of one shape",
