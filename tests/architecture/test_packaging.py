@@ -38,11 +38,13 @@ def test_the_packaged_digits_are_those_of_scikit_learn():
 
     wanted = load_digits()
     with np.load(PACKAGE / "data_sets" / "digits.npz", allow_pickle=False) as digits:
-        assert set(digits.files) == {"image", "label"}
+        assert set(digits.files) == {"image", "label", "row"}
         assert digits["image"].dtype == digits["label"].dtype == np.uint8
         assert digits["image"].shape == (1797, 8, 8, 1)
-        np.testing.assert_array_equal(digits["image"][..., 0], wanted.images)
-        np.testing.assert_array_equal(digits["label"], wanted.target)
+        row = digits["row"]
+        assert sorted(row) == list(range(1797))
+        np.testing.assert_array_equal(digits["image"][..., 0], wanted.images[row])
+        np.testing.assert_array_equal(digits["label"], wanted.target[row])
 
 
 def test_the_packaged_digits_state_their_source_and_licence():
