@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from modelspec.language.layer import Port
 from modelspec.model.scope import Scope
-from modelspec.model.spec import Call, Definition, Input, Ref
+from modelspec.model.spec import Call, Input, Ref
 from modelspec.source.diagnostics import Report
 from modelspec.source.suggest import did_you_mean
 from modelspec.source.text import Span
 from modelspec.source.tree import Mapping, Node, Scalar, Sequence
 
 
-def ports_of(definition: Definition) -> list[Port]:
-    """What a definition is called on: a layer's ports, or a graph's inputs."""
-    if definition.layer is not None:
-        return list(definition.layer.ports())
-    if definition.body is not None:
-        return [Port(one.name, "...", "any") for one in definition.body.inputs]
+def ports_of(call: Call) -> list[Port]:
+    """What a call is made on: a layer's ports, or a graph's inputs."""
+    if call.layer is not None:
+        return list(call.layer.ports())
+    if call.definition.body is not None:
+        return [Port(one.name, "...", "any") for one in call.definition.body.inputs]
     return []
 
 
@@ -31,8 +31,10 @@ class Binder:
         definition = call.definition
         if definition.layer is None and definition.body is None:
             return
-        ports = ports_of(definition)
-        if written is None:
+        ports = ports_of(call)
+        if written is not None and not ports:
+            self.sourceless(call, written)
+        elif written is None:
             self.implied(call, ports, previous, name)
         elif isinstance(written, Mapping):
             call.from_span = written.span
@@ -42,6 +44,16 @@ class Binder:
             items = written.items if isinstance(written, Sequence) else [written]
             refs = [self.ref(item) for item in items]
             self.by_position(call, ports, refs, written.span)
+
+    def sourceless(self, call: Call, written: Node) -> None:
+        self.report.error(
+            "wrong-inputs",
+            f"`{call.definition.kind}` is called on nothing",
+            written.span,
+            "not needed",
+            help="leave `from` out: every sample is given the same tensor",
+        )
+        self.names(written)
 
     def names(self, written: Node | None) -> None:
         """Look at the names of a call that cannot be bound, for their own faults."""

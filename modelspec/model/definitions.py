@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from modelspec.catalog.words import Words, alike, find, spellings
 from modelspec.language.dtypes import FLOATS
 from modelspec.language.kinds import Reported
+from modelspec.language.layer import Layer
 from modelspec.language.word import Reject
 from modelspec.model.callees import callee
 from modelspec.model.parts import cut
@@ -38,7 +39,11 @@ class LayerWords(Words):
         written = self.resolver.as_entry(node, "layer")
         if written is None:
             raise Reported
-        for key in CALL_KEYS:
+        made = Definitions(self.resolver, self.scope).make(written, "layer", self.outer)
+        if made is None or (made.layer is None and made.body is None):
+            raise Reported
+        again = anew(made) if written.get("use") is not None else ()
+        for key in (*CALL_KEYS, *again):
             entry = written.entry(key)
             if entry is not None:
                 self.report.error(
@@ -47,10 +52,12 @@ class LayerWords(Words):
                     entry.key.span,
                     f"`{key}` does not belong here",
                 )
-        made = Definitions(self.resolver, self.scope).make(written, "layer", self.outer)
-        if made is None or (made.layer is None and made.body is None):
-            raise Reported
         return made
+
+
+def anew(definition: Definition) -> tuple[str, ...]:
+    """The arguments that every call of it may give anew."""
+    return () if definition.layer is None else definition.layer.at_call
 
 
 class Definitions:
@@ -116,20 +123,40 @@ class Definitions:
                 unknown_key(entry, known, self.report)
 
     def use(self, written: Mapping, kind: Entry) -> Definition | None:
+        found = self.used(kind)
+        known = ("use", *CALL_KEYS, *(() if found is None else anew(found)))
         for entry in written.entries:
             key = entry.key.text
-            if key != "use" and key not in CALL_KEYS:
+            if key not in known:
                 self.report.error(
                     "unknown-key",
                     "`use` calls a layer as it is",
                     entry.key.span,
                     "this belongs where the layer is defined",
-                    help=did_you_mean(key, CALL_KEYS) or "",
+                    help=did_you_mean(key, known) or "",
                 )
+        return found
+
+    def used(self, kind: Entry) -> Definition | None:
+        """What a `use` names."""
         if not isinstance(kind.value, Scalar) or not isinstance(kind.value.value, str):
             self.report.error("wrong-value", "`use` holds a name", kind.value.span, "not a name")
             return None
         return callee(self.scope, kind.value.value, kind.value.span)
+
+    def called(self, definition: Definition, written: Mapping) -> Layer | None:
+        """The layer of a definition, with the arguments that this call of it gives anew."""
+        layer = definition.layer
+        if layer is None or written.get("use") is None:
+            return layer
+        entries = [entry for entry in written.entries if entry.key.text in layer.at_call]
+        if not entries:
+            return layer
+        words = LayerWords(self.resolver, self.scope, definition)
+        spans = dict(vars(layer).get("spans", {}))
+        made = layer.of({**vars(layer), **words.given(type(layer), entries, spans)})
+        made.__dict__["spans"] = spans
+        return made
 
     def settings(self, definition: Definition, written: Mapping) -> None:
         """`trainable`, `weights` and `dtype`, which any definition may have."""

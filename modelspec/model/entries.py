@@ -100,8 +100,9 @@ class Entries:
         self.resolver.count(key)
         call = Call(name, made, key)
         call.allow = self.resolver.allowed(written)
+        call.layer = Definitions(self.resolver, self.scope).called(made, written)
         Binder(self.report, self.scope).bind(call, source, previous, key)
-        if previous is not None and source is None:
+        if previous is not None and source is None and call.arguments:
             self.scope.unread.discard(previous.chain[0].name if previous.chain else previous.text)
         self.scope.called(call)
         self.scope.add(name, call, key)

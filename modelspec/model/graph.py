@@ -49,7 +49,7 @@ class Step:
     )  # fmt: skip
 
     def __init__(self, name: str, call: Call, definition: Definition, compute: str) -> None:
-        layer = definition.layer
+        layer = call.layer
         assert layer is not None
         self.name, self.call, self.definition, self.compute = name, call, definition, compute
         self.layer: Layer = layer

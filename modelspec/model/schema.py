@@ -12,6 +12,7 @@ from modelspec.catalog.index import INDEX
 from modelspec.catalog.training import Field, Training
 from modelspec.catalog.words import find, spellings
 from modelspec.language.kinds import REQUIRED, Kind
+from modelspec.language.layer import Layer
 from modelspec.language.word import Word
 from modelspec.model.grammar import (
     CALL,
@@ -152,6 +153,12 @@ def entry() -> Json:
     known = names_of("layers")
     spelled = [name for names in known.values() for name in names]
     kinds = ("type", "use", "file", "part_of", "layers")
+    anew = {
+        key: argument(cls.arguments[key])
+        for cls in known
+        if issubclass(cls, Layer)
+        for key in cls.at_call
+    }
     return {
         "anyOf": [
             {"type": "string", "description": "A layer with its defaults."},
@@ -167,7 +174,9 @@ def entry() -> Json:
                     *(
                         {
                             "if": {"required": [kind], "not": {"required": ["type"]}},
-                            "then": mapping_of(OTHERS[kind], required=[]),
+                            "then": mapping_of(
+                                OTHERS[kind] | (anew if kind == "use" else {}), required=[]
+                            ),
                         }
                         for kind in kinds[1:]
                     ),

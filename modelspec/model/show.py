@@ -69,13 +69,22 @@ class Writer:
         if definition.parent is owner and definition.name == call.name:
             made = self.definition(definition, owner)
         else:
-            made = {"use": name_of(definition, owner)}
+            made = {"use": name_of(definition, owner), **self.given_anew(call)}
         source = self.source(call)
         if source is not None:
             made["from"] = source
         if call.allow:
             made["allow"] = list(call.allow)
         return made
+
+    @staticmethod
+    def given_anew(call: Call) -> dict[str, Any]:
+        """The arguments that differ from those of the definition."""
+        layer, defined = call.layer, call.definition.layer
+        if layer is None or defined is None or layer is defined:
+            return {}
+        now, then = vars(layer), vars(defined)
+        return {key: plain(now[key]) for key in layer.at_call if now[key] != then[key]}
 
     @staticmethod
     def source(call: Call) -> Any:
@@ -85,7 +94,7 @@ class Writer:
         def text(given: Ref | list[Ref]) -> str | list[str]:
             return [reference(r) for r in given] if isinstance(given, list) else reference(given)
 
-        ports = ports_of(call.definition)
+        ports = ports_of(call)
         given = {
             port.name: text(argument)
             for port, argument in zip(ports, call.arguments, strict=True)

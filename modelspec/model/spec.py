@@ -76,10 +76,12 @@ class Definition:
 class Call:
     """One call of a definition: an entry of `layers`."""
 
-    __slots__ = ("allow", "arguments", "definition", "from_span", "name", "node", "span")
+    __slots__ = ("allow", "arguments", "definition", "from_span", "layer", "name", "node", "span")
 
     def __init__(self, name: str, definition: Definition, span: Span) -> None:
         self.name, self.definition, self.span = name, definition, span
+        #: The definition's layer, with the arguments that this call gives anew.
+        self.layer = definition.layer
         #: One a port: a Ref, a list of Refs, or None for an optional one left out.
         self.arguments: list[Ref | list[Ref] | None] = []
         self.from_span: Span | None = None

@@ -43,10 +43,10 @@ class Steps:
         name: str,
     ) -> list[Tensor]:
         """One layer's step; its outputs, none where an error was reported."""
-        layer = definition.layer
+        layer = call.layer
         assert layer is not None
         self.checker.tally(call.span)
-        ports = ports_of(definition)
+        ports = ports_of(call)
         if not all(
             self.fits(call, layer, port, tensor, program)
             for port, given in zip(ports, arguments, strict=True)
@@ -137,7 +137,7 @@ class Steps:
         held = Call(inner.name, inner, call.span)
         held.from_span = call.from_span
         before = len(self.report.errors)
-        ports = ports_of(inner)
+        ports = ports_of(held)
         if sum(not port.optional for port in ports) != 1:
             self.report.error(
                 "wrong-inputs",

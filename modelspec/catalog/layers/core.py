@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from modelspec.language.dtypes import FLOATS
 from modelspec.language.kinds import (
     Bool,
+    Choice,
     Float,
     Int,
     activation,
@@ -13,7 +16,7 @@ from modelspec.language.kinds import (
     initializer,
     regularizer,
 )
-from modelspec.language.layer import Layer, Weight
+from modelspec.language.layer import Layer, Reject, Weight
 from modelspec.language.shapes import Shape, size
 
 
@@ -61,10 +64,9 @@ class Dense(Layer):
         return count * (2 * width + self.use_bias)
 
 
-class Embedding(Layer):
-    """A table of learned vectors, looked up by integer."""
+class Vectors(Layer):
+    """A table of learned vectors."""
 
-    takes = "..."
     input_dim = Int("Size of the vocabulary: the largest integer plus one.", min=1)
     output_dim = Int("Size of each vector.", min=1)
     embeddings_initializer = initializer("How the table starts.", "uniform")
@@ -88,6 +90,65 @@ class Embedding(Layer):
 
     def flops(self, output: Shape, x: Shape) -> int | None:
         return 0
+
+
+class Embedding(Vectors):
+    """A table of learned vectors, looked up by integer."""
+
+
+class ReversibleEmbedding(Vectors):
+    """An embedding that also goes back: from vectors to a score for every word.
+
+    One call looks words up, another, with `reverse: true`, gives scores (logits) of the vocabulary:
+    `words: {type: ReversibleEmbedding, ...}` and later `{use: words, reverse: true}`. With
+    `tie_weights` both use one table, the second its transpose.
+    """
+
+    source = "Press & Wolf 2017, Using the output embedding to improve language models"
+    tie_weights = Bool("Whether both directions use one table.", default=True)
+    reverse_dtype = Choice(
+        "The dtype that scores are computed in; null is the layer's.",
+        *FLOATS,
+        default=None,
+        null=True,
+    )
+    logit_soft_cap = Float(
+        "Bounds scores smoothly, `cap * tanh(score / cap)`; null does not.", default=None, above=0
+    )
+    reverse = Bool("Whether this call goes from vectors to scores.", default=False)
+
+    at_call = ("reverse",)
+
+    @property
+    def takes(self) -> str:
+        return "... features" if self.reverse else "..."
+
+    def shape(self, x: Shape) -> Shape:
+        if not self.reverse:
+            return super().shape(x)
+        if x[-1] not in (self.output_dim, None):
+            raise Reject(
+                "",
+                f"its vectors have {self.output_dim} numbers, and what goes back has {x[-1]}",
+                "a Dense of that many units in between makes them alike",
+            )
+        return (*x[:-1], self.input_dim)
+
+    def weights(self, x: Shape) -> Iterator[Weight]:
+        yield from super().weights(x)
+        if not self.tie_weights:
+            shape = (self.output_dim, self.input_dim)
+            yield Weight("reverse_embeddings", shape, self.embeddings_initializer)
+
+    def dtypes(self, compute: str, *inputs: Any) -> list[str]:
+        wider: Any = self.reverse_dtype  # may be None
+        return [wider or compute] if self.reverse else [compute]
+
+    def flops(self, output: Shape, x: Shape) -> int | None:
+        count = size(output)
+        if not self.reverse or count is None:
+            return super().flops(output, x)
+        return count * 2 * self.output_dim
 
 
 class Masking(Layer):
