@@ -10,7 +10,7 @@ import pytest
 
 from modelspec.engine import run
 from modelspec.source.diagnostics import Unreadable
-from tests.engine.training import SpecFile, graph_of, refusal
+from tests.engine.training import SpecFile, graph_of, npz, refusal
 
 SPEC = """
 inputs:
@@ -177,3 +177,8 @@ def test_integer_outputs_stay_integers(spec: SpecFile, tmp_path: Path) -> None:
     made = run.load(str(tmp_path / "run"), device="cpu").predict({"k": np.arange(8).reshape(2, 4)})
     assert made["y"].dtype == np.int32
     np.testing.assert_array_equal(made["y"].reshape(2, 4), np.arange(8).reshape(2, 4))
+
+
+def test_without_a_loss_there_is_nothing_to_evaluate(held: run.Run, tmp_path: Path) -> None:
+    rows = npz(tmp_path, **inputs())
+    assert "no output has a loss" in refusal(lambda: held.evaluate(str(rows)))

@@ -80,14 +80,14 @@ def test_killed_at_any_step_the_weights_end_bit_for_bit_the_same(path: Path) -> 
 def test_killed_while_it_writes_the_weights_end_bit_for_bit_the_same(path: Path) -> None:
     # The folder's beginning, the first checkpoints, and those of one step twice: an epoch's end.
     path.write_text(SPEC.replace("epochs: 7", "epochs: 2"))
-    points = [*range(1, 24, 3), *range(24, 64, 2)]
+    points = [*range(1, 24, 4), *range(24, 64, 3)]
     for point, lives, same, left in killed(path, *(f"disk:{n}" for n in points)):
         assert (lives, same, left) == ("2", "same", "0"), point
 
 
 def test_a_loop_left_early_keeps_a_checkpoint_and_goes_on(path: Path, tmp_path: Path) -> None:
     alone = trained(path, tmp_path / "alone")
-    for limit in (1, 5, 8, 10, 17):
+    for limit in (1, 8, 10):
         folder = str(tmp_path / f"left{limit}")
         for event in Trainer(graph_of(path), folder, device="cpu").run():
             if isinstance(event, Stepped) and event.step == limit:
