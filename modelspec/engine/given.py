@@ -42,8 +42,8 @@ def tensors(inputs: Mapping[str, Any], wanted: list[Wanted]) -> dict[str, Tensor
     return found
 
 
-def tensor(given: Any, want: Wanted, report: Report) -> Tensor | None:
-    """One input, or None after reporting."""
+def tensor(given: Any, want: Wanted, report: Report) -> Any:
+    """One input (texts as an array), or None after reporting."""
     shape = f"(samples, {', '.join(show([dim])[1:-1] for dim in want.shape)})"
     rule = f"the input `{want.name}` is {shape.replace(', )', ')')} {want.dtype}"
     try:

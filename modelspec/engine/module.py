@@ -37,7 +37,7 @@ class Module(nn.Module):
         super().__init__()
         self.graph = graph
         self.runner = Runner.of(graph, Learnt(learnt or {}))
-        learnt = set(files.trainables(graph))
+        trainable = set(files.trainables(graph))
         started = files.fresh(graph, seed)
         if pretrained:
             given = files.trained(graph).items()
@@ -48,7 +48,7 @@ class Module(nn.Module):
             for part in above:
                 # Not as attributes: a layer may be called `forward` or `train`.
                 holder = holder._modules.setdefault(part, Holder()) or holder
-            if name in learnt:
+            if name in trainable:
                 holder.register_parameter(last, nn.Parameter(value))
             else:
                 holder.register_buffer(last, value)
@@ -61,7 +61,7 @@ class Module(nn.Module):
     def outcome(self, inputs: Mapping[str, Any], cast: torch.dtype | None = None) -> Outcome:
         """Every tensor of one pass, by id. Layers compute in `cast`, float32 if None."""
         device = next(iter(self.weights().values())).device if self.weights() else "cpu"
-        given = {
+        given: dict[str, Any] = {
             name: as_texts(inputs[name])
             if self.graph.program.tensors[id].dtype == "string"
             else torch.as_tensor(inputs[name], device=device)

@@ -257,7 +257,8 @@ def as_array(value: Any) -> np.ndarray[Any, Any]:
         return np.asarray(value)
     if value.dtype in (torch.float16, torch.bfloat16):
         value = value.float()
-    return value.detach().cpu().numpy()
+    array: np.ndarray[Any, Any] = value.detach().cpu().numpy()
+    return array
 
 
 def refused(code: str, message: str, help: str) -> Rejected:

@@ -148,8 +148,8 @@ def shape_help(given: tuple[int, ...], wanted: tuple[int | str | None, ...]) -> 
 
 
 def as_dtype(values: Array, wanted: Wanted) -> Any:
-    """The values as a tensor (texts as they are); raises BadCell where an integer would lose something, or is none
-    that the model can look up.
+    """The values as a tensor (texts as they are); raises BadCell where an integer would lose
+    something, or is none that the model can look up.
     """
     dtype = wanted.dtype
     if dtype == "string":
