@@ -212,6 +212,18 @@ class Definitions:
             return
 
     def unknown_type(self, text: str, name: Scalar) -> None:
+        from modelspec.catalog.refused import refused
+
+        known = refused("layers", text)
+        if known is not None:
+            self.report.error(
+                "unknown-type",
+                f"`{text}` is Keras's, and no layer here",
+                name.span,
+                known.reason,
+                help=f"use {known.use}",
+            )
+            return
         near = did_you_mean(text, [*alike(text, spellings("layers")), *self.scope.block_names()])
         self.report.error(
             "unknown-type",
