@@ -15,7 +15,7 @@ Texts = NDArray[np.object_]
 
 
 def as_texts(value: Any) -> Texts:
-    """Texts, or lists of them, as an array of Python's strings; raises TypeError at other values."""
+    """Texts, in lists or arrays, as an array of Python's strings; raises TypeError at others."""
     array = np.asarray(value)
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8", "replace")

@@ -98,12 +98,12 @@ class Discretization(Layer):
     with about as many values each, within `epsilon`.
     """
 
-    bin_boundaries = ListOf(
+    bin_boundaries: Any = ListOf(
         "The edges: [0, 1] makes bins below 0, from 0 to 1, and from 1.",
         Float("An edge."),
         default=None,
     )
-    num_bins = Int("How many bins to learn.", default=None, min=1)
+    num_bins: Any = Int("How many bins to learn.", default=None, min=1)
     epsilon = Float(
         "How far a learnt edge may lie from its quantile, as a share of all values.",
         default=0.01, above=0, max=1,
@@ -118,7 +118,8 @@ class Discretization(Layer):
     @property
     def depth(self) -> int:
         """How many bins there are."""
-        return len(self.bin_boundaries) + 1 if self.num_bins is None else self.num_bins
+        given: int | None = self.num_bins
+        return len(self.bin_boundaries) + 1 if given is None else given
 
     def check(self) -> None:
         if (self.bin_boundaries is None) == (self.num_bins is None):
@@ -150,7 +151,7 @@ class Hashing(Layer):
     source = "https://arxiv.org/abs/0902.2206"
     accepts = "category"
     num_bins = Int("How many bins, that of `mask_value` included.", min=1)
-    mask_value = Either(
+    mask_value: Any = Either(
         "The value that goes to bin 0, alone.",
         Int("An integer."), Text("A text."),
         default=None,

@@ -13,14 +13,14 @@ from modelspec.language.shapes import Shape
 class Tokens(Layer):
     """Looks tokens up in a vocabulary, which is given or learnt from `train`."""
 
-    max_tokens = Int("The most tokens of the vocabulary, those for unknown ones and for masked "
+    max_tokens: Any = Int("The most tokens of the vocabulary, those for unknown ones and for masked "
                      "ones included.", default=None, min=2)  # fmt: skip
     pad_to_max_tokens = Bool(
         "Whether vectors are `max_tokens` wide also where the vocabulary is given and smaller. "
         "With one that is learnt, or read from a file, they always are.",
         default=False,
     )
-    idf_weights = ListOf(
+    idf_weights: Any = ListOf(
         "How rare each token of the vocabulary is, for `tf_idf`.", Float("A weight."), default=None
     )
     sparse = sparse()

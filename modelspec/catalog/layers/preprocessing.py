@@ -75,7 +75,9 @@ class Normalization(Layer):
     @property
     def axes(self) -> list[int]:
         """The axes as they are written."""
-        return [] if self.axis is None else self.axis if isinstance(self.axis, list) else [self.axis]
+        return (
+            [] if self.axis is None else self.axis if isinstance(self.axis, list) else [self.axis]
+        )
 
     def check(self) -> None:
         if (self.mean is None) != (self.variance is None):
@@ -87,7 +89,9 @@ class Normalization(Layer):
         if given is None or other is None or given != other:
             raise Reject("variance", "`mean` and `variance` have one shape")
         if len(given) > len(self.axes):
-            raise Reject("mean", f"{len(given)} axes of means do not fit {len(self.axes)} of `axis`")
+            raise Reject(
+                "mean", f"{len(given)} axes of means do not fit {len(self.axes)} of `axis`"
+            )
 
     def kept(self, x: Shape) -> list[int]:
         """The axes of a sample that keep a mean for each entry, in order, from 0."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from modelspec.catalog.layers.categories import encoded, output_mode
 from modelspec.catalog.layers.lookup import Tokens, vocabulary
 from modelspec.language.kinds import Bool, Choice, Either, Int, ListOf, Text
@@ -23,18 +25,18 @@ class TextVectorization(Tokens):
         default="lower_and_strip_punctuation", null=True,
     )  # fmt: skip
     split = Choice(
-        "Where it is cut into tokens: at whitespace, or after every character; null leaves it whole.",
+        "Where it is cut into tokens: at whitespace, or after every character; null does not cut.",
         "whitespace", "character",
         default="whitespace", null=True,
     )  # fmt: skip
-    ngrams = Either(
+    ngrams: Any = Either(
         "Runs of tokens that become tokens: 2 is single ones and pairs, [2] pairs alone.",
         Int("Up to how many.", min=1),
         ListOf("How many each.", Int("How many.", min=1)),
         default=None,
     )
     output_mode = output_mode("int", "one_hot", "multi_hot", "count", "tf_idf", default="int")
-    output_sequence_length = Int(
+    output_sequence_length: Any = Int(
         "How many tokens of a text come out: longer ones are cut, shorter ones padded with 0.",
         default=None, min=1,
     )  # fmt: skip

@@ -54,7 +54,8 @@ def bands_of(bands: int, bins: int, rate: int, low: float, high: float) -> Tenso
     The first bin, which has no frequency, adds to none.
     """
     hertz = torch.linspace(0.0, rate / 2.0, bins)[1:, None]  # (bins - 1, 1)
-    edges = torch.linspace(*mel(torch.tensor([low, high])).tolist(), bands + 2)
+    first, last = mel(torch.tensor([low, high])).tolist()
+    edges = torch.linspace(first, last, bands + 2)
     below, centre, above = edges[:-2], edges[1:-1], edges[2:]  # (bands,)
     rising = (mel(hertz) - below) / (centre - below)
     falling = (above - mel(hertz)) / (above - centre)

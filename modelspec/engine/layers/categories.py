@@ -82,9 +82,7 @@ def hashing(p: Hashing, w: Any, x: Any, *, compute: torch.dtype) -> Tensor:
 
 
 @lowers(HashedCrossing)
-def hashed_crossing(
-    p: HashedCrossing, w: Any, x: list[Any], *, compute: torch.dtype
-) -> Tensor:
+def hashed_crossing(p: HashedCrossing, w: Any, x: list[Any], *, compute: torch.dtype) -> Tensor:
     columns = [out_of_torch(one) for one in x]
     bins = crossed([column.reshape(-1) for column in columns], p.num_bins)
     index = torch.from_numpy(bins.reshape(columns[0].shape))
