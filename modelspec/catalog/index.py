@@ -47,7 +47,24 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
         "layers.lookup": ("IntegerLookup", "StringLookup"),
         "layers.text": ("TextVectorization",),
         "layers.audio": ("MelSpectrogram", "STFTSpectrogram"),
+        "layers.augmentation.geometric": (
+            "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomShear",
+            "RandomPerspective", "RandomElasticTransform", "RandomCrop",
+        ),
+        "layers.augmentation.colour": (
+            "RandomBrightness", "RandomContrast", "RandomHue", "RandomSaturation",
+            "RandomColorDegeneration", "RandomGrayscale", "RandomInvert", "RandomColorJitter",
+        ),
+        "layers.augmentation.tone": (
+            "RandomPosterization", "Solarization", "Equalization", "AutoContrast",
+            "ContrastLimitedAdaptiveHistogramEqualization", "RandomSharpness",
+            "RandomGaussianBlur",
+        ),
+        "layers.augmentation.mixing": ("RandomErasing", "MixUp", "CutMix"),
+        "layers.augmentation.composite": ("RandAugment", "AugMix", "Pipeline"),
         "layers.recurrent": ("LSTM", "GRU", "SimpleRNN"),
+        "layers.cells": ("SimpleRNNCell", "LSTMCell", "GRUCell", "StackedRNNCells", "RNN"),
+        "layers.conv_recurrent": ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
         "layers.wrappers": ("Bidirectional", "TimeDistributed"),
         "layers.attention": ("MultiHeadAttention",),
         "layers.sequence_attention": ("Attention", "AdditiveAttention", "GroupQueryAttention"),
@@ -144,7 +161,12 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "iou": ("IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU", "BinaryIoU"),
     },
-    "optimizers": {"optimizers": ("SGD", "RMSprop", "Adam", "AdamW", "Adagrad")},
+    "optimizers": {
+        "optimizers": (
+            "SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "Adadelta", "Adafactor", "Adamax",
+            "Nadam", "Ftrl", "Lion", "Lamb", "Muon", "ScheduleFreeAdamW",
+        ),
+    },
     "schedules": {
         "schedules": (
             "ExponentialDecay", "PiecewiseConstantDecay", "PolynomialDecay",
@@ -211,7 +233,9 @@ ALIASES: dict[str, dict[str, str]] = {
         "top_k_categorical_accuracy": "TopKCategoricalAccuracy",
         "sparse_top_k_categorical_accuracy": "SparseTopKCategoricalAccuracy",
     },
-    "optimizers": {"rmsprop": "RMSprop", "adamw": "AdamW"},
+    "optimizers": {
+        "rmsprop": "RMSprop", "adamw": "AdamW", "schedulefreeadamw": "ScheduleFreeAdamW",
+    },
     "constraints": {"non_neg": "NonNeg"},
     "regularizers": {"l1_l2": "L1L2", "l1l2": "L1L2", "orthogonal": "OrthogonalRegularizer"},
 }  # fmt: skip

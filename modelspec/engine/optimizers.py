@@ -14,25 +14,34 @@ from torch import Tensor
 
 from modelspec.catalog import optimizers as words
 from modelspec.catalog.optimizers import Optimizer
+from modelspec.engine import rules
+from modelspec.engine.rules import State, decay
 
-State = dict[str, list[Tensor]]
 
-
-def begin(word: Optimizer, weights: list[Tensor]) -> State:
+def begin(word: Optimizer, weights: list[Tensor], names: list[str] | None = None) -> State:
     """What an optimizer remembers before the first step: for each slot, a tensor per weight.
 
     RMSprop's `velocity` holds `(v + epsilon) / (1 - rho)` and Adagrad's `accumulator` holds
-    `a + epsilon`, of Keras's `v` and `a`: so one kernel does both.
+    `a + epsilon`, of Keras's `v` and `a`: so one kernel does both. Muon goes by the weights' names.
     """
-    first = dict.fromkeys(word.slots(), 0.0)
+    first = dict.fromkeys(word.kept(), 0.0)
     if isinstance(word, words.RMSprop):
         first["velocity"] = word.epsilon / (1 - word.rho)
     if isinstance(word, words.Adagrad):
         first["accumulator"] = word.initial_accumulator_value + word.epsilon
-    return {
+    if isinstance(word, words.Ftrl):
+        first["accumulator"] = word.initial_accumulator_value
+    state = {
         slot: [torch.full_like(w, value, requires_grad=False) for w in weights]
         for slot, value in first.items()
     }
+    if isinstance(word, words.Adafactor):
+        state |= rules.factored(weights)
+    if isinstance(word, words.Muon):
+        state["velocity"] = rules.squared_where_adam(word, weights, names or [""] * len(weights))
+    if isinstance(word, words.ScheduleFreeAdamW):
+        state["momentum"] = [w.detach().clone() for w in weights]
+    return state
 
 
 @torch.no_grad()
@@ -80,12 +89,6 @@ def clip(word: Optimizer, grads: list[Tensor]) -> list[Tensor]:
 def shrink(norm: Tensor, greatest: float) -> Tensor:
     """The factor that brings a norm down to the greatest one; NaN for a norm that is not finite."""
     return greatest / norm.clamp(min=greatest) + (norm - norm)
-
-
-def decay(word: Optimizer, weights: list[Tensor], rate: float) -> None:
-    share: Any = word.weight_decay  # may be None
-    if share:
-        torch._foreach_mul_(weights, 1 - share * rate)
 
 
 def sgd(
@@ -209,4 +212,13 @@ UPDATES: dict[type[Optimizer], Update] = {
     words.Adam: adam,
     words.AdamW: adam,
     words.Adagrad: adagrad,
+    words.Adadelta: rules.adadelta,
+    words.Adafactor: rules.adafactor,
+    words.Adamax: rules.adamax,
+    words.Nadam: rules.nadam,
+    words.Ftrl: rules.ftrl,
+    words.Lion: rules.lion,
+    words.Lamb: rules.lamb,
+    words.Muon: rules.muon,
+    words.ScheduleFreeAdamW: rules.schedule_free,
 }
