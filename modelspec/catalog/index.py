@@ -40,7 +40,7 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "layers.normalization": (
             "BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization",
-            "UnitNormalization",
+            "UnitNormalization", "SpectralNormalization",
         ),
         "layers.preprocessing": ("Rescaling", "Normalization", "Resizing", "CenterCrop"),
         "layers.categories": ("CategoryEncoding", "Discretization", "Hashing", "HashedCrossing"),
@@ -176,6 +176,7 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
     "callbacks": {
         "callbacks": (
             "EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint", "CSVLogger", "TerminateOnNaN",
+            "LearningRateScheduler", "SwapEMAWeights", "BackupAndRestore",
         ),
     },
     "sources": {

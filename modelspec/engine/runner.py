@@ -80,7 +80,7 @@ class Prepared:
         self.penalty = getattr(step.layer, "activity_regularizer", None)
         # A frozen layer with statistics uses them, and leaves them alone.
         self.freezes = "update" in found.asks and step.definition.frozen
-        self.seed = f"{step.definition.path}#{step.node}#{vars(step.layer).get('seed')}"
+        self.seed = f"{step.definition.path}#{step.node}#{getattr(step.layer, 'seed', None)}"
         self.reads_texts = not texts.isdisjoint(step.reads())
         self.vocabulary = learnt.vocabulary(step.definition) if "vocabulary" in self.asks else None
         self.body: Runner | None = None

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from modelspec.catalog.words import find, snake
-from modelspec.language.kinds import Kind, ListOf, Path
+from modelspec.language.kinds import Either, Kind, ListOf, Path
 from modelspec.language.word import Word
 from modelspec.model.parts import Cut
 from modelspec.model.summary import reference
@@ -161,9 +161,11 @@ class Writer:
             if value.parent is inside:
                 return self.definition(value, inside)
             return {"use": name_of(value, inside)}
-        if isinstance(kind, ListOf) and isinstance(value, list):
-            return [self.value(item, kind.item, span, inside) for item in value]
-        if isinstance(kind, Path) and isinstance(value, str) and span is not None:
+        kinds = kind.kinds if isinstance(kind, Either) else (kind,)
+        if isinstance(kind, ListOf | Either) and isinstance(value, list):
+            item_kind = next((one.item for one in kinds if isinstance(one, ListOf)), kind)
+            return [self.value(item, item_kind, span, inside) for item in value]
+        if any(isinstance(one, Path) for one in kinds) and isinstance(value, str) and span:
             return self.path(os.path.join(span.source.folder, os.path.expanduser(value)))
         return plain(value)
 

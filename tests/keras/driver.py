@@ -43,6 +43,8 @@ NOT_ON_TORCH = {"BatchNormalization": {"synchronized"}}
 HELD_ELSEWHERE = {
     ("UpSampling2D", "interpolation", "lanczos3"),
     ("Discretization", "num_bins", "4"),  # its edges are no weights in Keras
+    ("RandomCrop", "type", "RandomCrop"),  # does not crop in inference in Keras
+    ("AutoContrast", "data_format", "channels_first"),  # stretches over the wrong axes in Keras
 }
 
 #: Layers that Keras has in TensorFlow alone: `test_lookups` holds them to what it gave there.
@@ -52,7 +54,8 @@ IN_TENSORFLOW = {
 
 #: Layers whose mask Keras takes as an argument: called with an initial state, it looks for no mask
 #: on the sequence (`Layer.__call__` looks for `sequences_mask`, which their calls do not take).
-MASK_IS_AN_ARGUMENT = {"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional"}
+MASK_IS_AN_ARGUMENT = {"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional",
+                       "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"}  # fmt: skip
 
 #: Our arguments that Keras takes when the layer is called.
 AT_CALL = {
@@ -177,6 +180,7 @@ def call_keras(layer: Any, ports: dict[str, Any], **more: Any) -> Any:
         left = iter(named["states"])
         named["states"] = [keras.tree.map_structure(lambda _: next(left), cell.state_size)
                            for cell in layer.cells]  # fmt: skip
+    more.setdefault("training", False)  # which some layers of Keras's take as true
     return layer(first, **named, **layer.at_call, **more)
 
 

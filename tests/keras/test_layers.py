@@ -27,7 +27,6 @@ from tests.keras.driver import (
     call_ours,
     dtype_of,
     examples,
-    is_operation,
     keras_weights,
     layer_inside,
     spread,
@@ -44,7 +43,7 @@ each = pytest.mark.parametrize("example", [e for e in EXAMPLES if e.in_keras], i
 
 
 def listed(outputs: Any) -> list[Any]:
-    return list(outputs) if isinstance(outputs, tuple | list) else [outputs]
+    return list(keras.tree.flatten(outputs))
 
 
 def assert_close(

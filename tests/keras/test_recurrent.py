@@ -207,10 +207,10 @@ def test_states_that_do_not_fit_are_refused():
     layer = bind("layers", {"type": "LSTM", "units": 5})
     with pytest.raises(Reject, match="its initial state is hidden and cell, and 1 were given"):
         layer.shape((6, 3), [(5,)])
-    with pytest.raises(Reject, match=r"the initial cell is \(4\), and the layer has 5 units"):
+    with pytest.raises(Reject, match=r"the initial cell is \(4\), and the layer's is \(5\)"):
         layer.shape((6, 3), [(5,), (4,)])
 
 
 def test_stateful_says_what_to_do_instead():
-    with pytest.raises(Rejected, match="not supported yet"):
+    with pytest.raises(Rejected, match="none goes on where another ended"):
         bind("layers", {"type": "LSTM", "units": 5, "stateful": True})

@@ -97,7 +97,7 @@ def test_operations_of_both_directions_are_counted():
 
 
 @pytest.mark.parametrize(("plain", "message"), [
-    (wrapped({"type": "Dense", "units": 2}), "only LSTM, GRU and SimpleRNN"),
+    (wrapped({"type": "Dense", "units": 2}), "only a recurrent layer can read"),
     (wrapped(inner(go_backwards=True)), "the forward layer cannot have `go_backwards: true`"),
     (wrapped(inner(), backward_layer=inner()), "one of the two layers has `go_backwards: true`"),
     (wrapped(inner(return_state=True), backward_layer=inner(go_backwards=True)),

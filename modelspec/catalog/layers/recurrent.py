@@ -75,41 +75,16 @@ class Recurrent(Layer):
     gates: ClassVar[int] = 1
 
     def check(self) -> None:
-        if self.stateful:
-            raise Reject(
-                "stateful",
-                "a state that outlives its batch is not supported yet",
-                "hand the state on yourself: `return_state`, and `initial_state` of the next call",
-            )
+        refuse_stateful(self.stateful)
 
     def returns(self) -> tuple[str, ...]:
         return ("output", *self.states) if self.return_state else ("output",)
 
     def shape(self, sequence: Shape, initial_state: Shapes | None = None) -> Any:
-        self.fit_state(initial_state)
+        fit_states(self.states, [(self.units,)] * len(self.states), initial_state)
         state = (self.units,)
         output = (sequence[0], *state) if self.return_sequences else state
         return [output, *[state] * len(self.states)] if self.return_state else output
-
-    def fit_state(self, given: Shapes | None) -> None:
-        """Refuse initial states that are too many, too few or of another size."""
-        if given is None:
-            return
-        if len(given) != len(self.states):
-            raise Reject(
-                "",
-                f"its initial state is {' and '.join(self.states)}, and {len(given)} were given",
-                f"write `initial_state: [{', '.join(self.states)}]`",
-            )
-        for name, shape in zip(self.states, given, strict=True):
-            try:
-                join_shapes(shape, (self.units,))
-            except Clash:
-                raise Reject(
-                    "",
-                    f"the initial {name} is {show(shape)}, and the layer has {self.units} units",
-                    f"give it a tensor of shape ({self.units})",
-                ) from None
 
     def weights(self, sequence: Shape, initial_state: Shapes | None = None) -> Iterator[Weight]:
         width = self.gates * self.units
@@ -163,6 +138,41 @@ class Recurrent(Layer):
     def mixing(self) -> int:
         """Operations on one unit's gates in one step."""
         return 0
+
+
+def refuse_stateful(stateful: bool) -> None:
+    """Refuse a state that outlives its batch.
+
+    Samples are shuffled, the last batch is smaller, and predictions stand for themselves: nothing
+    says that row 3 of a batch goes on where row 3 of the one before ended.
+    """
+    if stateful:
+        raise Reject(
+            "stateful",
+            "batches here are drawn anew for each epoch, so none goes on where another ended",
+            "hand the state on yourself: `return_state`, and `initial_state` of the next call",
+        )
+
+
+def fit_states(names: tuple[str, ...], wanted: Shapes, given: Shapes | None) -> None:
+    """Refuse states that are too many, too few or of another size."""
+    if given is None:
+        return
+    if len(given) != len(names):
+        raise Reject(
+            "",
+            f"its initial state is {' and '.join(names)}, and {len(given)} were given",
+            f"write `initial_state: [{', '.join(names)}]`",
+        )
+    for name, size, shape in zip(names, wanted, given, strict=True):
+        try:
+            join_shapes(shape, size)
+        except (Clash, ValueError):
+            raise Reject(
+                "",
+                f"the initial {name} is {show(shape)}, and the layer's is {show(size)}",
+                f"give it a tensor of shape {show(size)}",
+            ) from None
 
 
 class SimpleRNN(Recurrent):

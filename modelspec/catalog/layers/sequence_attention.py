@@ -11,6 +11,8 @@ from modelspec.language.kinds import Bool, Choice, Float, Int
 from modelspec.language.layer import Layer, Reject, Weight
 from modelspec.language.shapes import Clash, Shape, broadcast, join, show, size
 
+#: How the numbers that weigh features start.
+START = GlorotUniform.of({"seed": None, "input_axes": None, "output_axes": None})
 SEQUENCES = {"query": "time features", "value": "time features", "key?": "time features"}
 
 
@@ -111,7 +113,7 @@ class AdditiveAttention(Scored):
 
     def weights(self, query: Shape, *others: Any) -> Iterator[Weight]:
         if self.use_scale:
-            yield Weight("scale", query[-1:], GlorotUniform.of({"seed": None}))
+            yield Weight("scale", query[-1:], START)
 
 
 class GroupQueryAttention(MultiHeadAttention):

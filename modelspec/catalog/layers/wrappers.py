@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from modelspec.catalog.layers.cells import RNN, check_inside, held_by
+from modelspec.catalog.layers.conv_recurrent import ConvLSTM
 from modelspec.catalog.layers.recurrent import Recurrent
 from modelspec.language.kinds import Choice, Entry
 from modelspec.language.layer import Layer, Reject, Weight
 from modelspec.language.shapes import Shape, size
 
 Shapes = list[Shape]
+Reader = Recurrent | RNN | ConvLSTM
+READERS = (Recurrent, RNN, ConvLSTM)
 
 
 class Bidirectional(Layer):
@@ -23,8 +27,7 @@ class Bidirectional(Layer):
     is masked gives zeros in sequences.
     """
 
-    takes = {"sequence": "time features", "initial_state?": "*units"}
-    layer = Entry("The layer that reads forward: LSTM, GRU or SimpleRNN.")
+    layer = Entry("The layer that reads forward: LSTM, GRU, SimpleRNN, RNN or a ConvLSTM.")
     merge_mode = Choice(
         "How the two outputs become one; null gives both.",
         "concat", "sum", "mul", "ave",
@@ -39,15 +42,24 @@ class Bidirectional(Layer):
     source = "Schuster and Paliwal, 1997, https://doi.org/10.1109/78.650093"
 
     @property
-    def forward(self) -> Recurrent:
-        layer: Recurrent = self.layer.layer
+    def takes(self) -> dict[str, str]:
+        return self.forward.takes
+
+    @property
+    def seed(self) -> tuple[Any, ...]:
+        """Mixed into the draws of both."""
+        return tuple(layer.seed for layer in (self.forward, self.backward))
+
+    @property
+    def forward(self) -> Reader:
+        layer: Reader = self.layer.layer
         return layer
 
     @property
-    def backward(self) -> Recurrent:
+    def backward(self) -> Reader:
         if self.backward_layer is None:
             return type(self.forward).of({**self.forward.__dict__, "go_backwards": True})
-        layer: Recurrent = self.backward_layer.layer
+        layer: Reader = self.backward_layer.layer
         return layer
 
     def check(self) -> None:
@@ -64,12 +76,13 @@ class Bidirectional(Layer):
         self.check_pair()
 
     def check_recurrent(self, argument: str, given: Any) -> None:
-        if not isinstance(given.layer, Recurrent):
+        if not isinstance(given.layer, READERS):
             raise Reject(
                 argument,
-                "only LSTM, GRU and SimpleRNN can be read in two directions",
-                "give it one of these three",
+                "only a recurrent layer can read in two directions",
+                "give it an LSTM, GRU, SimpleRNN, RNN or ConvLSTM",
             )
+        check_inside(argument, given)
         if given.layer.activity_regularizer is not None:
             raise Reject(
                 argument,
@@ -80,6 +93,12 @@ class Bidirectional(Layer):
     def check_pair(self) -> None:
         """Refuse a backward layer that does not go with the forward one."""
         forward, backward = self.forward, self.backward
+        if forward.takes != backward.takes:
+            raise Reject(
+                "backward_layer",
+                f"both layers read the same sequence: {forward.takes['sequence']}",
+                "give both the same kind",
+            )
         if forward.go_backwards == backward.go_backwards:
             raise Reject(
                 "backward_layer",
@@ -146,10 +165,9 @@ class Bidirectional(Layer):
         return outputs if len(outputs) > 1 else outputs[0]
 
     def weights(self, sequence: Shape, initial_state: Shapes | None = None) -> Iterator[Weight]:
-        for direction, layer in (("forward", self.forward), ("backward", self.backward)):
-            for weight in layer.weights(sequence):
-                weight.name = f"{direction}.{weight.name}"
-                yield weight
+        yield from held_by(self.layer, "forward", self.forward.weights(sequence))
+        behind = self.backward_layer or self.layer
+        yield from held_by(behind, "backward", self.backward.weights(sequence))
 
     def flops(
         self, output: Shape, sequence: Shape, initial_state: Shapes | None = None

@@ -9,7 +9,7 @@ nothing were masked, and each step is then given the output of the last valid st
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from modelspec.engine.random import Random
 
 States = tuple[Tensor, ...]
 Step = Callable[[Tensor, States], States]
+Scanned = tuple[Sequence[Tensor], States]
 
 
 @lowers(LSTM)
@@ -37,12 +38,27 @@ def recurrent(
     mask: Tensor | None,
     random: Random,
 ) -> Masked:
-    drops = draw(p, sequence, random) if training else NO_DROPS
-    ran = run(p, w, sequence, initial_state, mask, drops, zero_masked=p.zero_output_for_mask)
+    ran = read(p, w, sequence, initial_state, mask, random if training else None,
+               zero_masked=p.zero_output_for_mask)  # fmt: skip
     output_mask = mask if p.return_sequences else None
     if not p.return_state:
         return Masked(ran.output, output_mask)
     return Masked((ran.output, *ran.states), (output_mask, *[None] * len(ran.states)))
+
+
+def read(
+    p: Recurrent,
+    w: Any,
+    x: Tensor,
+    initial: Sequence[Tensor] | None,
+    mask: Tensor | None,
+    random: Random | None,
+    *,
+    zero_masked: bool,
+) -> Ran:
+    """The layer over a sequence `x`; with `random` in training, where inputs are dropped."""
+    drops = NO_DROPS if random is None else draw(p, x, random)
+    return run(p, w, x, initial, mask, drops, zero_masked=zero_masked)
 
 
 class Drops(NamedTuple):
@@ -87,24 +103,62 @@ def run(
 ) -> Ran:
     """The layer over a sequence `x` (batch, time, features); outputs are in reading order."""
     x = x.to(w.kernel.dtype)
+    if p.go_backwards:
+        x, mask = x.flip(1), backwards(mask)
+    states = tuple(initial or x.new_zeros(len(p.states), x.shape[0], p.units))
+
+    def scanned(x: Tensor, whole: bool) -> Scanned:
+        return scan(p, w, x, states, drops, whole=whole)
+
+    return over_time(p, scanned, x, states, mask, zero_masked=zero_masked)
+
+
+class Reading(Protocol):
+    """What a layer over time says of its outputs."""
+
+    return_sequences: Any
+    return_state: Any
+
+
+def over_time(
+    p: Reading,
+    scanned: Callable[[Tensor, bool], Scanned],
+    x: Tensor,
+    states: States,
+    mask: Tensor | None,
+    *,
+    zero_masked: bool,
+) -> Ran:
+    """A scan of `x` (batch, time, ...) where some steps are masked.
+
+    `scanned(x, whole)` gives every state over time and the last ones; `whole` asks for all of them
+    over time, and not for the first alone.
+    """
     if mask is not None and mask.ndim == 1:
         mask = None  # whole samples (a step of TimeDistributed): what they give is masked after
-    if p.go_backwards:
-        x, mask = x.flip(1), None if mask is None else mask.flip(1)
-    states = tuple(initial or x.new_zeros(len(p.states), x.shape[0], p.units))
     if mask is None:
-        traces, finals = scan(p, w, x, states, drops, whole=False)
+        traces, finals = scanned(x, False)
         return Ran(traces[0] if p.return_sequences else finals[0], finals)
     order, seen = valid_first(mask)
-    traces, _ = scan(p, w, steps_at(x, order), states, drops, whole=p.return_state)
+    traces, _ = scanned(steps_at(x, order), p.return_state)
     last = seen[:, -1:]  # (batch, 1)
-    ends = [torch.where(last > 0, steps_at(t, last - 1)[:, 0], s)
+    ends = [torch.where(over(last[:, 0] > 0, s), steps_at(t, last - 1)[:, 0], s)
             for t, s in zip(traces, states, strict=False)]  # fmt: skip
     if not p.return_sequences:
         seen, mask = last, mask[:, -1:]
     shown = mask if zero_masked else seen > 0
-    held = torch.where(shown[..., None], steps_at(traces[0], seen - 1), 0)  # (batch, time, units)
+    held = torch.where(over(shown, traces[0]), steps_at(traces[0], seen - 1), 0)
     return Ran(held if p.return_sequences else held[:, 0], tuple(ends))
+
+
+def backwards(mask: Tensor | None) -> Tensor | None:
+    """A mask (batch, time) from the last step to the first."""
+    return mask if mask is None or mask.ndim == 1 else mask.flip(1)
+
+
+def over(mask: Tensor, x: Tensor) -> Tensor:
+    """A mask of the leading axes of `x`, with further axes of size 1."""
+    return mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim))
 
 
 def valid_first(mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -114,13 +168,11 @@ def valid_first(mask: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def steps_at(x: Tensor, index: Tensor) -> Tensor:
-    """The steps of `x` (batch, time, width) at `index` (batch, steps); below 0 is the first."""
-    return x.gather(1, index.clamp(min=0)[..., None].expand(-1, -1, x.shape[-1]))
+    """The steps of `x` (batch, time, ...) at `index` (batch, steps); below 0 is the first."""
+    return x.gather(1, over(index.clamp(min=0), x).expand(-1, -1, *x.shape[2:]))
 
 
-def scan(
-    p: Recurrent, w: Any, x: Tensor, states: States, drops: Drops, *, whole: bool
-) -> tuple[Sequence[Tensor], States]:
+def scan(p: Recurrent, w: Any, x: Tensor, states: States, drops: Drops, *, whole: bool) -> Scanned:
     """Every state over time, (batch, time, units) each, and the last ones, (batch, units).
 
     The first state is the output. A fused LSTM keeps no others over time: `whole` asks for all.

@@ -8,13 +8,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from modelspec.catalog.layers.cells import RNN
+from modelspec.catalog.layers.conv_recurrent import ConvLSTM
 from modelspec.catalog.layers.recurrent import Recurrent
-from modelspec.catalog.layers.wrappers import Bidirectional, TimeDistributed
-from modelspec.engine.layers.recurrent import NO_DROPS, Ran, draw, run
+from modelspec.catalog.layers.wrappers import Bidirectional, Reader, TimeDistributed
+from modelspec.engine.layers import cells, conv_recurrent, recurrent
+from modelspec.engine.layers.recurrent import Ran
 from modelspec.engine.lowering import Masked, lowers
 from modelspec.engine.random import Random
+from modelspec.language.layer import Layer
 
 Body = Callable[[Tensor, Tensor | None], Any]
+
+
+READS: dict[type[Layer], Callable[..., Ran]] = {
+    Recurrent: recurrent.read,
+    RNN: cells.read,
+    ConvLSTM: conv_recurrent.read,
+}
 
 
 @lowers(Bidirectional)
@@ -28,10 +39,11 @@ def bidirectional(
     mask: Tensor | None,
     random: Random,
 ) -> Masked:
-    def read(layer: Recurrent, weights: Any, states: list[Tensor] | None) -> Ran:
-        drops = draw(layer, sequence, random) if training else NO_DROPS
+    def read(layer: Reader, weights: Any, states: list[Tensor] | None) -> Ran:
+        function = next(f for kind, f in READS.items() if isinstance(layer, kind))
         whole = layer.return_sequences  # as in Keras, which zeroes masked steps then
-        return run(layer, weights, sequence, states, mask, drops, zero_masked=whole)
+        draws = random if training else None
+        return function(layer, weights, sequence, states, mask, draws, zero_masked=whole)
 
     ahead, behind = p.halves(initial_state)
     forward = read(p.forward, w.forward, ahead)
