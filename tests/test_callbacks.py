@@ -12,7 +12,18 @@ from modelspec.source.diagnostics import Rejected
 
 #: Arguments of ours -> Keras's name; None where Keras has no such thing.
 RENAMED = {"path": {"ModelCheckpoint": "filepath", "CSVLogger": "filename"}}
-PATHS = {"ModelCheckpoint": {"path": "best"}, "CSVLogger": {"path": "log.csv"}}
+PATHS = {
+    "ModelCheckpoint": {"path": "best"},
+    "CSVLogger": {"path": "log.csv"},
+    "LearningRateScheduler": {
+        "schedule": {
+            "type": "ExponentialDecay",
+            "initial_learning_rate": 0.1,
+            "decay_steps": 1,
+            "decay_rate": 0.5,
+        }
+    },
+}
 
 
 def callback(name, **arguments):

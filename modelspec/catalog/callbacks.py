@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from modelspec.language.kinds import Bool, Choice, Either, Float, Int, Text
+from modelspec.language.kinds import Bool, Choice, Either, Float, Int, Named, Text
 from modelspec.language.word import Reject, Word
 
 #: What a run folder holds of its own.
@@ -134,3 +134,34 @@ class TerminateOnNaN(Callback):
         "Whether to count it as a failure of the run (exit code 3) rather than its end.",
         default=False,
     )
+
+
+class LearningRateScheduler(Callback):
+    """Sets the learning rate for each epoch, by a schedule that counts epochs as its steps."""
+
+    schedule = Named("The schedule; its steps are epochs, the first one 0.", "schedules")
+
+
+class SwapEMAWeights(Callback):
+    """Validates with the moving averages of the weights that an optimizer's `use_ema` keeps."""
+
+    swap_on_epoch = Bool(
+        "Whether callbacks after it see the averages too, such as a `ModelCheckpoint`.",
+        default=False,
+    )
+
+
+class BackupAndRestore(Callback):
+    """Nothing more than a run does anyway: it keeps checkpoints, and `train --resume` goes on."""
+
+    backup_dir = Text("Not used: the run's folder holds its checkpoints.", default=None)
+    save_freq = Either(
+        "Not used: `checkpoint_every` of `train` says how often, besides each epoch's end.",
+        Choice("", "epoch"),
+        Int("", min=1),
+        default="epoch",
+    )
+    double_checkpoint = Bool(
+        "Not used: the last checkpoint stays until the next is whole.", default=False
+    )
+    delete_checkpoint = Bool("Not used: the last checkpoint stays.", default=True)

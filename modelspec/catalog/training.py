@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from modelspec.language.kinds import Bool, Choice, Float, Int, ListOf, Named, Text
 from modelspec.language.word import Reject, Word
 
@@ -37,6 +39,23 @@ class Training(Word):
         "Whether the step is compiled to machine code first (needs a C++ compiler).",
         default=False,
     )
+
+    def check(self) -> None:
+        optimizer: Any = self.optimizer
+        for callback in self.callbacks:
+            name = type(callback).__name__
+            if name == "SwapEMAWeights" and not optimizer.use_ema:
+                raise Reject(
+                    "callbacks",
+                    "`SwapEMAWeights` needs an optimizer that keeps averages",
+                    f"optimizer: {{type: {type(optimizer).__name__}, use_ema: true}}",
+                )
+            if name == "LearningRateScheduler" and isinstance(optimizer.learning_rate, Word):
+                raise Reject(
+                    "callbacks",
+                    "`LearningRateScheduler` sets the rate, and so does the optimizer's schedule",
+                    "leave out one of the two",
+                )
 
 
 class Field(Word):

@@ -53,3 +53,11 @@ def follow(word: Optimizer, weights: list[Tensor], state: State, count: int) -> 
     every: Any = word.ema_overwrite_frequency  # may be None
     if every is not None and number % every == 0:
         torch._foreach_copy_(weights, state["average"])
+
+
+@torch.no_grad()
+def swap(weights: list[Tensor], averages: list[Tensor]) -> None:
+    """Put each tensor's values in the other's place."""
+    kept = [w.clone() for w in weights]
+    torch._foreach_copy_(weights, averages)
+    torch._foreach_copy_(averages, kept)

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from modelspec.catalog import callbacks as words
+from modelspec.engine.averages import swap
 from modelspec.engine.checkpoint import write_text
+from modelspec.engine.schedules import rate
 from modelspec.engine.step import Trainable
 from modelspec.engine.weights import write
 
@@ -44,9 +46,15 @@ class Active:
     def restore(self, state: dict[str, Any]) -> None:
         """Take up the state that a checkpoint kept."""
 
+    def begin(self, epoch: int, at: Trainable) -> None:
+        """An epoch begins, or goes on where a checkpoint was made."""
+
     def epoch(self, epoch: int, logs: dict[str, Any], at: Trainable) -> str | None:
         """Look at an epoch's values; a reason to stop, or None."""
         return None
+
+    def end(self, at: Trainable) -> None:
+        """All callbacks have looked at the epoch."""
 
     def finish(self, at: Trainable) -> str | None:
         """The run ends: a word on what was done, or None."""
@@ -218,14 +226,40 @@ class CSVLogger(Active):
         return None
 
 
+class LearningRateScheduler(Active):
+    """Sets the learning rate for each epoch."""
+
+    def begin(self, epoch: int, at: Trainable) -> None:
+        at.fixed = rate(self.word.schedule, epoch)
+
+    def epoch(self, epoch: int, logs: dict[str, Any], at: Trainable) -> str | None:
+        logs["learning_rate"] = at.rate
+        return None
+
+
+class SwapEMAWeights(Active):
+    """Lets the callbacks after it see the weights' moving averages, at an epoch's end."""
+
+    def epoch(self, epoch: int, logs: dict[str, Any], at: Trainable) -> str | None:
+        if self.word.swap_on_epoch:
+            swap(at.learnt, at.state["average"])
+        return None
+
+    def end(self, at: Trainable) -> None:
+        if self.word.swap_on_epoch:
+            swap(at.learnt, at.state["average"])
+
+
 ACTIVE: dict[type[words.Callback], type[Active]] = {
     words.EarlyStopping: EarlyStopping,
     words.ReduceLROnPlateau: ReduceLROnPlateau,
     words.ModelCheckpoint: ModelCheckpoint,
     words.CSVLogger: CSVLogger,
+    words.LearningRateScheduler: LearningRateScheduler,
+    words.SwapEMAWeights: SwapEMAWeights,
 }
 
 
 def started(found: list[Any], folder: str) -> list[Active]:
-    """The callbacks of a run; TerminateOnNaN is the loop's own."""
+    """The callbacks of a run; TerminateOnNaN is the loop's own, BackupAndRestore every run's."""
     return [ACTIVE[type(word)](word, folder) for word in found if type(word) in ACTIVE]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from modelspec.catalog import callbacks as words
 from modelspec.engine import callbacks as watching
+from modelspec.engine.averages import swap
 from modelspec.engine.checkpoint import Checkpoint
 from modelspec.engine.data import Samples, batches, order
 from modelspec.engine.evaluate import measure
@@ -105,6 +106,8 @@ class Loop:
         self.cautious = bool(guards)
         #: Whether a loss that is no number ends the run as an epoch's end does.
         self.forgives = self.cautious and not any(guard.raise_error for guard in guards)
+        #: Whether validation is of the weights' moving averages.
+        self.swaps = any(isinstance(w, words.SwapEMAWeights) for w in self.training.callbacks)
         self.epoch, self.position = 0, 0
         self.history: list[dict[str, Any]] = []
         self.reason = ""
@@ -124,6 +127,8 @@ class Loop:
 
     def steps(self) -> Iterator[Stepped | Warned]:
         """The steps that are left of this epoch."""
+        for watcher in self.watchers:
+            watcher.begin(self.epoch, self.at)
         count, size = len(self.samples), self.training.batch_size
         sequence = order(count, self.training.seed, self.epoch, self.training.shuffle)
         if self.training.steps_per_epoch:
@@ -150,13 +155,16 @@ class Loop:
         if not math.isfinite(logs["loss"]):
             raise Diverged(self.epoch, self.at.steps, logs["loss"])
         if self.validation is not None:
+            shown = self.at.averaged() if self.swaps else self.at.weights
             held = measure(
-                self.graph, self.step.runner, self.at.weights, self.validation,
+                self.graph, self.step.runner, shown, self.validation,
                 self.training.batch_size, self.device, self.step.cast,
             )  # fmt: skip
             logs |= {f"val_{name}": value for name, value in held.items()}
         for watcher in self.watchers:
             self.reason = watcher.epoch(self.epoch, logs, self.at) or self.reason
+        for watcher in self.watchers:
+            watcher.end(self.at)
         self.history.append({"epoch": self.epoch, **logs})
         self.epoch, self.position = self.epoch + 1, 0
         self.meter.begin()
@@ -165,6 +173,8 @@ class Loop:
     def finish(self) -> str:
         """Let the callbacks have their last word; gives why training ended."""
         words = [self.reason or f"{self.epoch} epochs"]
+        if self.training.optimizer.use_ema:
+            swap(self.at.learnt, self.at.state["average"])
         words += [word for watcher in self.watchers if (word := watcher.finish(self.at))]
         return "; ".join(words)
 

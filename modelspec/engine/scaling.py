@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -40,3 +42,29 @@ class LossScale:
                 self.scale, self.good = float(scale), good
                 return True
         return False
+
+
+class FixedScale:
+    """A factor that stays as it is: the optimizer's `loss_scale_factor`."""
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    def unscaled(self, gradients: list[Tensor]) -> list[Tensor] | None:
+        """The gradients of the loss itself."""
+        return list(torch._foreach_div(gradients, self.scale))
+
+    def state(self) -> list[float | int]:
+        return []
+
+    def restore(self, state: object) -> bool:
+        """There is nothing to take up."""
+        return state == []
+
+
+def scaling(training: Any) -> LossScale | FixedScale | None:
+    """What the loss is scaled by, if it is."""
+    if training.precision == "float16":
+        return LossScale()
+    factor: float | None = training.optimizer.loss_scale_factor
+    return None if factor is None else FixedScale(factor)

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from modelspec.engine import optimizers
+from modelspec.engine import averages, optimizers
 from modelspec.engine.constraints import project
 from modelspec.engine.learnt import Learnt
 from modelspec.engine.objective import Objective, Values
 from modelspec.engine.random import seed_of
 from modelspec.engine.runner import TORCH, Outcome, Runner
-from modelspec.engine.scaling import LossScale
+from modelspec.engine.scaling import scaling
 from modelspec.engine.schedules import rate
 from modelspec.engine.weights import trainables
 from modelspec.model.graph import Graph
@@ -39,10 +39,12 @@ class Trainable:
         self.names = trainables(graph)
         self.training = training
         self.steps, self.skipped = 0, 0
-        self.scaling = LossScale() if training.precision == "float16" else None
+        self.scaling = scaling(training)
         self.fixed: float | None = None
         self.learnt = [weights[name] for name in self.names]
-        self.state: dict[str, list[Tensor]] = optimizers.begin(training.optimizer, self.learnt)
+        self.state: dict[str, list[Tensor]] = optimizers.begin(
+            training.optimizer, self.learnt, self.names
+        )
 
     @property
     def rate(self) -> float:
@@ -54,6 +56,10 @@ class Trainable:
         if self.fixed is not None:
             return self.fixed
         return rate(self.training.optimizer.learning_rate, update)
+
+    def averaged(self) -> dict[str, Tensor]:
+        """The weights, with their moving averages in place of those that are learnt."""
+        return self.weights | dict(zip(self.names, self.state["average"], strict=True))
 
     def remembered(self) -> dict[str, Tensor]:
         """The optimizer's state by `slot/weight`."""
@@ -84,9 +90,10 @@ class Step:
         """Run forwards, backwards, and update."""
         taken, found = self.gradients(at, batch)
         with torch.no_grad():
-            self.update(at, found)
+            # First: an optimizer goes on from a kernel that its layer has normalized.
             for name, value in taken.outcome.updates.items():
                 at.weights[name].copy_(value)
+            self.update(at, found)
         return taken
 
     def gradients(
@@ -120,19 +127,27 @@ class Step:
                 at.skipped += 1
                 return
             grads = whole
+        optimizer, count = at.training.optimizer, at.steps - at.skipped  # counted from 1
+        due = averages.gathered(optimizer, at.state, used, grads, count)
+        if due is not None:
+            self.move(at, used, due, count)
+        averages.follow(optimizer, at.learnt, at.state, count)
+        for name, word in self.constrained.items():
+            at.weights[name].copy_(project(word, at.weights[name]))
+
+    def move(self, at: Trainable, used: list[int], grads: list[Tensor], count: int) -> None:
+        """Clip the gradients of those weights that have one, and let the optimizer move them."""
         if self.training.clip_norm is not None:
             grads = clip_together(grads, self.training.clip_norm)
         optimizer = at.training.optimizer
         grads = optimizers.clip(optimizer, grads)
         weights, state = at.learnt, at.state
-        if len(used) < len(found):
+        if len(used) < len(weights):
             # A weight that no loss depends on stays as it is.
             weights = [weights[i] for i in used]
             state = {slot: [held[i] for i in used] for slot, held in state.items()}
-        count = at.steps - at.skipped  # this update's number, from 1
-        optimizers.update(optimizer, weights, grads, state, at.rate_of(count - 1), count)
-        for name, word in self.constrained.items():
-            at.weights[name].copy_(project(word, at.weights[name]))
+        number = averages.updates(optimizer, count)
+        optimizers.update(optimizer, weights, grads, state, at.rate_of(count - 1), number)
 
 
 def clip_together(grads: list[Tensor], limit: float) -> list[Tensor]:
