@@ -21,6 +21,11 @@ def is_integer(dtype: str) -> bool:
     return dtype in INTEGERS
 
 
+def sort(dtype: str) -> str:
+    """What a tensor holds, whatever its width: `float`, `string`, or `integer` (booleans too)."""
+    return "float" if is_float(dtype) else "string" if dtype == "string" else "integer"
+
+
 def accepts(wanted: str, dtype: str) -> bool:
     """Whether a tensor of `dtype` may stand where a layer declares `wanted`.
 

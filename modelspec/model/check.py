@@ -147,7 +147,7 @@ class Checker:
                     also=[(one.span, f"`{one.name}` is declared here")],
                 )
                 return False
-        if one.dtype is not None and dtypes.is_float(one.dtype) != dtypes.is_float(given.dtype):
+        if one.dtype is not None and dtypes.sort(one.dtype) != dtypes.sort(given.dtype):
             self.report.error(
                 "wrong-dtype",
                 f"input `{one.name}` of `{what}` is {one.dtype}",

@@ -35,6 +35,10 @@ def _losses(graph: Graph, head: Head, tensor: Tensor, target: Target, report: Re
     wanted: tuple[Any, str] | None = None
     assert tensor.shape is not None
     for loss in head.losses:
+        if tensor.dtype == "string":
+            report.error("loss-misfit", "a loss is of numbers", loss.__dict__["span"],
+                         f"`{tensor.name}` is string")  # fmt: skip
+            continue
         misfit = loss.misfit(tensor.shape, activation)
         if misfit is not None:
             report.error(

@@ -153,6 +153,16 @@ class Steps:
         tensors = env.values.get(held, [])
         if not tensors or len(self.report.errors) > before:
             return None
+        learns = next((one.layer for one in body.steps if one.layer.adapts), None)
+        if learns is not None:
+            self.report.error(
+                "wrong-inputs",
+                f"`{layer.title()}` wraps no layer that learns from the training data",
+                call.span,
+                f"`{learns.title()}` does",
+                help=f"call it before `{layer.title()}`, or give it what it would learn",
+            )
+            return None
         body.outputs = {tensor.name: tensor.id for tensor in tensors}
         outer = wrapper.outer(*inputs, [tensor.shape for tensor in tensors])
         return outer if isinstance(outer, list) else [outer]

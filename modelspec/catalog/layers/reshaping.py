@@ -18,9 +18,8 @@ __all__ = [
 
 
 class Moving(Layer):
-    """Computes nothing, and takes any dtype."""
+    """Computes nothing, and takes numbers of any dtype."""
 
-    accepts = "any"
     gives = "same"
 
     def flops(self, output: Shape, x: Shape) -> int | None:
