@@ -1,0 +1,167 @@
+"""Layers made of other augmentations, and a line of layers as one."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from modelspec.catalog.layers.augmentation.images import (
+    Coloured,
+    Factor,
+    Range,
+    interpolation,
+    seed,
+)
+from modelspec.catalog.spatial import data_format
+from modelspec.catalog.words import bind
+from modelspec.language.kinds import Bool, Entry, Float, Int, ListOf
+from modelspec.language.layer import Layer, Reject
+from modelspec.language.shapes import Shape, size
+
+
+class Policy(Coloured):
+    """Applies operations chosen at random, the same ones to a whole batch; what each of them draws,
+    it draws for each sample.
+    """
+
+    factor: Any
+    interpolation: Any
+    value_range: Any
+
+    @cached_property
+    def parts(self) -> dict[str, Layer]:
+        """The operations that it chooses from."""
+        factor = list(self.factor)
+        moved = {"interpolation": self.interpolation}
+        ranged = {"value_range": list(self.value_range)}
+        given: dict[str, dict[str, Any]] = {
+            "RandomShear": {"x_factor": factor, "y_factor": factor, **moved},
+            "RandomTranslation": {"height_factor": factor, "width_factor": factor, **moved},
+            "RandomRotation": {"factor": factor, **moved},
+            "RandomBrightness": {"factor": factor, **ranged},
+            "RandomColorDegeneration": {"factor": factor, **ranged},
+            "RandomContrast": {"factor": factor, **ranged},
+            "RandomSharpness": {"factor": factor, **ranged},
+            "RandomPosterization": {"factor": max(1, int(8 * factor[1])), **ranged},
+            "Solarization": {"addition_factor": factor, "threshold_factor": factor, **ranged},
+            "AutoContrast": ranged,
+            "Equalization": ranged,
+        }
+        shared = {"data_format": self.data_format}
+        return {
+            name: bind("layers", {"type": name, **arguments, **shared})
+            for name, arguments in given.items()
+            if name in self.chosen()
+        }
+
+    def chosen(self) -> tuple[str, ...]:
+        """The names of its operations."""
+        return (*SHAPES_AND_TONES, *COLOURS)
+
+
+SHAPES_AND_TONES = (
+    "RandomShear", "RandomTranslation", "RandomRotation", "RandomPosterization", "Solarization",
+    "AutoContrast", "Equalization",
+)  # fmt: skip
+COLOURS = ("RandomBrightness", "RandomColorDegeneration", "RandomContrast", "RandomSharpness")
+
+
+class RandAugment(Policy):
+    """Applies operations chosen at random one after the other, the same ones to a whole batch."""
+
+    source = "Cubuk et al., 2019, https://arxiv.org/abs/1909.13719"
+    value_range = Range()
+    num_ops = Int("How many operations are applied.", default=2, min=0)
+    factor = Factor("How strong they are.", default=0.5)
+    interpolation = interpolation()
+    data_format = data_format()
+    seed = seed()
+
+    def flops(self, output: Shape, x: Shape) -> int | None:
+        count = size(output)
+        return None if count is None else self.num_ops * 10 * count
+
+
+class AugMix(Policy):
+    """Mixes each image with versions of it, each made by a chain of operations chosen at random.
+
+    The chains, and the weights of the mix, are those of a whole batch.
+    """
+
+    source = "Hendrycks et al., 2019, https://arxiv.org/abs/1912.02781"
+    value_range = Range()
+    num_chains = Int("How many chains are mixed.", default=3, min=1)
+    chain_depth = Int("How many operations a chain has at most.", default=3, min=0)
+    factor = Factor("How strong the operations are.", default=0.3)
+    alpha = Float("How even the weights are.", default=1.0, above=0)
+    all_ops = Bool("Whether the operations on colours are among them.", default=True)
+    interpolation = interpolation()
+    data_format = data_format()
+    seed = seed()
+
+    def chosen(self) -> tuple[str, ...]:
+        return (*SHAPES_AND_TONES, *(COLOURS if self.all_ops else ()))
+
+    def shape(self, x: Shape) -> Shape:
+        return super().shape(x) if self.all_ops else x
+
+    def flops(self, output: Shape, x: Shape) -> int | None:
+        count = size(output)
+        steps = self.num_chains * (self.chain_depth + 1)
+        return None if count is None else 10 * steps * count
+
+
+class Pipeline(Layer):
+    """Layers without weights one after the other, as one layer."""
+
+    takes = "..."
+    accepts = "number"
+    masking = "own"
+    per_batch = True
+    layers = ListOf(
+        "The layers: of one input, one output and no weights.",
+        Entry("A layer, such as {type: RandomFlip}."),
+    )
+
+    @property
+    def inside(self) -> tuple[Layer, ...]:
+        return tuple(entry.layer for entry in self.layers)
+
+    def check(self) -> None:
+        if not self.layers:
+            raise Reject("layers", "a pipeline has at least one layer")
+        for entry in self.layers:
+            layer = entry.layer
+            if layer is None or getattr(layer, "wraps", False):
+                raise Reject("layers", "a pipeline holds plain layers", INSTEAD)
+            if len(layer.ports()) != 1 or layer.ports()[0].many or len(layer.returns()) != 1:
+                raise Reject("layers", f"{layer.called()} has several inputs or outputs", INSTEAD)
+
+    def shape(self, x: Shape) -> Shape:
+        for layer in self.inside:
+            if not layer.ports()[0].fits(len(x)):
+                axes = ", ".join(layer.ports()[0].axes)
+                raise Reject("layers", f"{layer.called()} takes ({axes}), and is given {len(x)}")
+            if next(layer.weights(x), None) is not None:
+                raise Reject("layers", f"{layer.called()} has weights", INSTEAD)
+            x = layer.shape(x)
+        return x
+
+    def dtypes(self, compute: str, *inputs: Any) -> list[str]:
+        kinds = list(inputs)
+        for layer in self.inside:
+            kinds = layer.dtypes(compute, *kinds)
+        return kinds
+
+    def flops(self, output: Shape, x: Shape) -> int | None:
+        total = 0
+        for layer in self.inside:
+            made = layer.shape(x)
+            count = layer.flops(made, x)
+            if count is None:
+                return None
+            total, x = total + count, made
+        return total
+
+
+INSTEAD = "write it as an entry of its own: entries run one after the other"
