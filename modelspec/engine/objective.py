@@ -54,7 +54,7 @@ class Objective:
             if self.several:
                 each[f"{head.name}_loss"] = own.detach()
         for name, word in self.penalized:
-            total = add(total, penalty(word, weights[name]))
+            total = add(total, penalty(word, outcome.updates.get(name, weights[name])))
         for one in outcome.penalties:
             total = add(total, one)
         assert total is not None

@@ -207,9 +207,26 @@ class Definitions:
                 self.unknown_type(text, name)
             else:
                 bound: Any = words.bound(cls, entries, name.span, written.span)
+                self.own_layers(definition, bound)
                 definition.layer = bound
         except Reported:
             return
+
+    def own_layers(self, definition: Definition, layer: Any) -> None:
+        """Refuse `{use: ...}` where a wrapper makes weights of its own for the layer inside."""
+        if getattr(layer, "wraps", False):
+            return
+        for key in type(layer).arguments:
+            inside = vars(layer)[key]
+            if isinstance(inside, Definition) and inside.parent is not definition:
+                self.report.error(
+                    "rejected-argument",
+                    f"the layer inside `{layer.title()}` has weights of its own",
+                    layer.spans[key],
+                    "this calls one that exists",
+                    help="write the layer here: {type: ...}",
+                )
+                raise Reported
 
     def unknown_type(self, text: str, name: Scalar) -> None:
         from modelspec.catalog.refused import refused

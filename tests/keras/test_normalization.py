@@ -8,9 +8,13 @@ import torch
 from torch import nn
 
 from modelspec.catalog.words import bind
+from modelspec.compiler import compile
+from modelspec.engine.module import Module
+from modelspec.engine.step import Step, Trainable
 from modelspec.language.word import Reject
 from modelspec.source.diagnostics import Rejected
-from tests.keras.driver import call_ours
+from modelspec.source.text import Source
+from tests.keras.driver import call_ours, declared
 
 
 def layer(name, **arguments):
@@ -236,3 +240,83 @@ def test_a_vector_of_zeros_has_no_direction_and_a_gradient_all_the_same():
     y.sum().backward()
     assert not y.any()
     assert x.grad.isfinite().all()
+
+
+SPECTRAL = """
+inputs: {x: [4]}
+layers:
+  y:
+    type: SpectralNormalization
+    power_iterations: 2
+    layer: {type: Dense, units: 3, kernel_regularizer: {type: L2, l2: 0.1}}
+outputs: {y: {loss: mse}}
+train: {optimizer: {type: SGD, learning_rate: 0.1, momentum: 0.9}, batch_size: 8}
+"""
+
+
+def test_a_normalized_kernel_is_what_training_goes_on_from_as_in_keras():
+    graph = compile(Source("spec.yaml", SPECTRAL))
+    weights = {name: value.detach() for name, value in Module(graph).weights().items()}
+    dense = keras.layers.Dense(3, kernel_regularizer=keras.regularizers.L2(0.1))
+    theirs = keras.Sequential([keras.layers.SpectralNormalization(dense, 2)])
+    theirs.build((None, 4))
+    variables = [*theirs.trainable_weights, *theirs.non_trainable_weights]
+    for name, variable in zip(weights, variables, strict=True):
+        variable.assign(weights[name].clone())
+    theirs.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
+    step, at = Step(graph, graph.spec.training), Trainable(graph, weights, graph.spec.training)
+    for seed in range(4):
+        x, y = torch.randn(2, 8, 4, generator=torch.Generator().manual_seed(seed))
+        taken = step(at, {"x": x, "y": y[:, :3]})
+        loss = theirs.train_on_batch(x, y[:, :3])
+        assert taken.values.total.item() == pytest.approx(float(loss), rel=1e-5)
+        for name, variable in zip(weights, variables, strict=True):
+            torch.testing.assert_close(at.weights[name], variable.value.detach())
+
+
+def test_a_module_trains_a_normalized_kernel_by_torch_s_own_means():
+    model = Module(compile(Source("spec.yaml", SPECTRAL)))
+    before = model.state_dict()["y.layer.kernel"].clone()
+    model({"x": torch.randn(5, 4)})["y"].sum().backward()
+    after = model.state_dict()["y.layer.kernel"]
+    torch.testing.assert_close(after, before * (after / before).mean(), rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(after, before)
+    assert all(weight.grad is not None for weight in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("{type: LSTM, units: 2}", "spectral normalization is of one kernel"),
+        ("{type: SeparableConv1D, filters: 2, kernel_size: 1}", "is of one kernel"),
+        ("{layers: [{type: Dense, units: 2}]}", "is of one kernel"),
+        ("{use: dense}", "the layer inside `SpectralNormalization` has weights of its own"),
+    ],
+)
+def test_what_has_no_kernel_of_its_own_is_refused(written, message):
+    text = f"""
+inputs: {{x: [5, 4]}}
+layers:
+  dense: {{type: Dense, units: 2, from: x}}
+  y: {{type: SpectralNormalization, layer: {written}, from: x}}
+"""
+    with pytest.raises(Rejected) as caught:
+        compile(Source("spec.yaml", text))
+    assert message in str(caught.value)
+
+
+def test_the_vectors_of_an_embedding_are_normalized():
+    of = declared({"type": "SpectralNormalization",
+                   "layer": {"type": "Embedding", "input_dim": 5, "output_dim": 3}})  # fmt: skip
+    table, vector = torch.randn(5, 3), torch.randn(1, 3)
+    w = {"layer.embeddings": table, "vector_u": vector}
+    given = call_ours(of, w, {"x": torch.tensor([[0, 4]])}, training=True)
+    left = torch.nn.functional.normalize(vector @ table.T)
+    right = torch.nn.functional.normalize(left @ table)
+    normal = table / (left @ table @ right.T)
+    torch.testing.assert_close(given.outputs[0], normal[torch.tensor([[0, 4]])])
+    torch.testing.assert_close(given.updates["vector_u"], right)
+    zeros = call_ours(of, {**w, "layer.embeddings": table * 0}, {"x": torch.tensor([[0, 4]])},
+                      training=True)  # fmt: skip
+    assert not zeros.outputs[0].any()
+    assert torch.equal(zeros.updates["vector_u"], vector)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from modelspec.catalog.initializers import Constant, Ones, Zeros
+from modelspec.catalog.initializers import Constant, Ones, TruncatedNormal, Zeros
 from modelspec.catalog.layers.merging import axis_of
 from modelspec.language.kinds import (
     Bool,
     Either,
+    Entry,
     Float,
     Int,
     ListOf,
@@ -242,3 +243,69 @@ class UnitNormalization(Layer):
     def flops(self, output: Shape, x: Shape) -> int | None:
         count = size(output)
         return None if count is None else 3 * count
+
+
+class SpectralNormalization(Layer):
+    """Keeps a layer's kernel at a spectral norm of one, as it trains.
+
+    Each step of training divides the kernel by an estimate of its largest singular value, found by
+    power iteration from a vector that is kept; the optimizer moves the kernel from there.
+    """
+
+    source = "Miyato et al. 2018, Spectral normalization for generative adversarial networks"
+    per_batch = True
+    layer = Entry("The layer: one with a kernel, or an embedding.")
+    power_iterations = Int("Steps of power iteration at each step of training.", default=1, min=1)
+
+    @property
+    def inner(self) -> Layer:
+        layer: Layer = self.layer.layer
+        return layer
+
+    @property
+    def takes(self) -> Any:
+        return self.inner.takes
+
+    @property
+    def activity_regularizer(self) -> Any:
+        """The layer's own penalty on its output, if any."""
+        return vars(self.inner).get("activity_regularizer")
+
+    def check(self) -> None:
+        from modelspec.catalog.layers.convolution import Convolution, SeparableConvolution
+        from modelspec.catalog.layers.core import Dense, Vectors
+        from modelspec.catalog.layers.einsum import EinsumDense
+
+        layer = self.layer.layer
+        if not isinstance(layer, Dense | EinsumDense | Vectors | Convolution) or isinstance(
+            layer, SeparableConvolution
+        ):
+            raise Reject(
+                "layer",
+                "spectral normalization is of one kernel, or of one table of vectors",
+                "wrap a Dense, EinsumDense, Embedding or convolution that is not separable",
+            )
+
+    @property
+    def kernel(self) -> str:
+        """The name of the weight that is normalized."""
+        return "embeddings" if "embeddings_initializer" in self.inner.arguments else "kernel"
+
+    def shape(self, x: Shape) -> Shape:
+        shape: Shape = self.inner.shape(x)
+        return shape
+
+    def weights(self, x: Shape) -> Iterator[Weight]:
+        for weight in self.inner.weights(x):
+            if weight.name == self.kernel:
+                last = weight.shape[-1]
+            weight.name = f"layer.{weight.name}"
+            yield weight
+        start = TruncatedNormal.of({"mean": 0.0, "stddev": 0.02, "seed": None})
+        yield Weight("vector_u", (1, last), start, trainable=False)
+
+    def dtypes(self, compute: str, *inputs: Any) -> list[str]:
+        return self.inner.dtypes(compute, *inputs)
+
+    def flops(self, output: Shape, x: Shape) -> int | None:
+        return self.inner.flops(output, x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -14,9 +15,10 @@ from modelspec.catalog.layers.normalization import (
     GroupNormalization,
     LayerNormalization,
     RMSNormalization,
+    SpectralNormalization,
     UnitNormalization,
 )
-from modelspec.engine.lowering import lowers
+from modelspec.engine.lowering import Masked, lowering, lowers
 
 Update = Callable[[str, Tensor], None]
 
@@ -186,3 +188,34 @@ def unit_normalization(p: UnitNormalization, w: Any, x: Tensor) -> Tensor:
     # The bound keeps a vector of zeros at zero, and its gradient finite.
     y = wide * wide.square().sum(axes, keepdim=True).clamp_min(1e-24).rsqrt()
     return y.to(x.dtype) if x.is_floating_point() else y
+
+
+@lowers(SpectralNormalization)
+def spectral_normalization(
+    p: SpectralNormalization, w: Any, x: Tensor, *, training: bool, update: Update
+) -> Any:
+    held = w.layer
+    if training:
+        kernel, vector = normalized(vars(held)[p.kernel], w.vector_u, p.power_iterations)
+        update("vector_u", vector)
+        update(f"layer.{p.kernel}", kernel)
+        held = SimpleNamespace(**{**vars(held), p.kernel: kernel})
+    made = lowering(type(p.inner)).function(p.inner, held, x)
+    return made.value if isinstance(made, Masked) else made
+
+
+def normalized(kernel: Tensor, vector: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
+    """The kernel over its largest singular value, and the vector that finds it next time.
+
+    The new kernel is what training goes on from, so gradients reach the old one unchanged.
+    """
+    old = kernel.detach()
+    matrix = old.flatten(0, -2)  # (rows, columns)
+    right = vector.detach().to(old.dtype)  # (1, columns)
+    for _ in range(iterations):
+        left = F.normalize(right @ matrix.T)  # (1, rows)
+        right = F.normalize(left @ matrix)
+    largest = (left @ matrix @ right.T).squeeze()
+    some = old.any()  # a kernel of zeros stays, and so does the vector
+    change = torch.where(some, old / largest - old, 0)
+    return kernel + change, torch.where(some, right.to(vector.dtype), vector)
