@@ -46,8 +46,9 @@ bench: .venv/stamp-test  ## measure speed against hand-written PyTorch and Keras
 	$(PY) -m bench
 
 .PHONY: docs
-docs: .venv/stamp-core  ## write the reference pages into docs/ from the catalogue
+docs: .venv/stamp-core  ## write the reference pages into docs/ from the catalogue, and from Keras if it is there
 	$(PY) tools/make_docs.py
+	$(PY) tools/keras_table.py
 
 .PHONY: snapshots
 snapshots: .venv/stamp-test  ## accept what the snapshot tests now see; read the diff before committing

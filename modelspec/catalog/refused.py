@@ -17,6 +17,17 @@ _OWN = 'a class of your own: {type: python, class: "package.module:Class"} and `
 _FRAMEWORK = "it wraps a model of another framework"
 _TORCH = "`import` reads Keras models; for torch there is {type: torch.nn.Name, ...}"
 
+_BASE = "it is what others are made from"
+
+
+def _base(group: str) -> Refused:
+    return Refused(_BASE, f"one of the {group} themselves: `modelspec layers --group {group}`")
+
+
+def _loss(name: str) -> Refused:
+    return Refused("it is a loss", f"`loss: {name}`; the history has its value")
+
+
 #: group -> Keras's name -> why not
 REFUSED: dict[str, dict[str, Refused]] = {
     "layers": {
@@ -41,6 +52,48 @@ REFUSED: dict[str, dict[str, Refused]] = {
         "MaxNumBoundingBoxes": Refused(
             "boxes are not among a spec's tensors",
             "pad them to one number when the data is written",
+        ),
+    },
+    "losses": {"Loss": _base("losses")},
+    "metrics": {
+        "Metric": _base("metrics"),
+        "MeanMetricWrapper": Refused(_CODE, "a metric that is there, such as `LogCoshError`"),
+        "huber": _loss("huber"),
+        "binary_focal_crossentropy": _loss("binary_focal_crossentropy"),
+        "categorical_focal_crossentropy": _loss("categorical_focal_crossentropy"),
+    },
+    "optimizers": {
+        "Optimizer": _base("optimizers"),
+        "OptimizerMap": Refused("one optimizer moves all weights", "`trainable: false` on layers"),
+        "MultiOptimizer": Refused(
+            "one optimizer moves all weights", "`trainable: false` on layers"
+        ),
+        "LossScaleOptimizer": Refused(
+            "the precision brings it along",
+            "`precision: float16` in `train`, or the optimizer's `loss_scale_factor`",
+        ),
+    },
+    "schedules": {"LearningRateSchedule": _base("schedules")},
+    "initializers": {"Initializer": _base("initializers")},
+    "regularizers": {"Regularizer": _base("regularizers")},
+    "constraints": {"Constraint": _base("constraints")},
+    "callbacks": {
+        "Callback": Refused(_BASE, "from Python: for event in modelspec.train(spec): ..."),
+        "CallbackList": Refused("`callbacks` is a list as it is", "`callbacks: [...]`"),
+        "History": Refused("every run keeps it", "`history.jsonl` in the run's folder"),
+        "LambdaCallback": Refused(_CODE, "from Python: for event in modelspec.train(spec): ..."),
+        "OrbaxCheckpoint": Refused(
+            "checkpoints are of one format", "`ModelCheckpoint`; every run keeps its last anyway"
+        ),
+        "ProgbarLogger": Refused(
+            "progress is the command line's", "nothing: `train` shows it on stderr"
+        ),
+        "RemoteMonitor": Refused(
+            "a spec opens no connections",
+            "`history.jsonl`, or from Python: for event in modelspec.train(spec): ...",
+        ),
+        "TensorBoard": Refused(
+            "a run's history is plain data", "`history.jsonl` in the run's folder, or `CSVLogger`"
         ),
     },
 }

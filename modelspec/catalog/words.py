@@ -117,6 +117,18 @@ class Words:
         return self.bound(cls, entries, name.span, place.span)
 
     def unknown(self, group: str, name: Scalar) -> None:
+        from modelspec.catalog.refused import refused
+
+        known = refused(group, str(name.value))
+        if known is not None:
+            self.report.error(
+                "unknown-type",
+                f"`{name.value}` is Keras's, and none of the {group} here",
+                name.span,
+                known.reason,
+                help=f"use {known.use}",
+            )
+            return
         near = did_you_mean(str(name.value), alike(str(name.value), spellings(group)))
         self.report.error(
             "unknown-type",

@@ -1,0 +1,108 @@
+"""Write docs/keras.md: every public name of Keras's in the catalogue's groups, and what it is here.
+
+Keras itself says which names there are: `make docs` runs this where it is installed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from modelspec.catalog.refused import refused
+from modelspec.catalog.words import find
+
+FILE = Path(__file__).resolve().parent.parent / "docs" / "keras.md"
+
+#: A group of words -> Keras's module.
+MODULES = {
+    "layers": "layers", "losses": "losses", "metrics": "metrics", "optimizers": "optimizers",
+    "schedules": "optimizers.schedules", "initializers": "initializers",
+    "regularizers": "regularizers", "constraints": "constraints", "activations": "activations",
+    "callbacks": "callbacks",
+}  # fmt: skip
+
+#: Functions of every module that are for programs.
+ACCESS = ("get", "serialize", "deserialize")
+
+#: Where a word of Keras's name gives other numbers than Keras 3.15, and why.
+DIFFERS = {
+    "activations.Sparsemax": "Keras adds running sums up twice, so its values sum to less than 1 "
+    "where several are left; here it is the paper's",
+    "callbacks.BackupAndRestore": "accepted; a run's folder does what it does anyway",
+    "callbacks.LearningRateScheduler": "takes a schedule in place of a function",
+    "losses.CTC": "a mask shortens sequences; Keras does not take one",
+    "metrics.IoU": "weights count as they are; Keras cuts them down to whole numbers",
+    "metrics.Mean": "of the output; its targets do not count",
+    "metrics.Sum": "of the output; its targets do not count",
+    "optimizers.ScheduleFreeAdamW": "as on Keras's other backends; on torch it takes the new "
+    "momentum where it means the old",
+}
+DIFFERS |= {
+    f"metrics.{name}": DIFFERS["metrics.IoU"]
+    for name in ("BinaryIoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")
+}
+
+
+def public(group: str) -> list[str]:
+    """Keras's names in a group, by the alphabet."""
+    import keras
+
+    module = keras
+    for part in MODULES[group].split("."):
+        module = getattr(module, part)
+    return [
+        name for name in sorted(dir(module), key=str.lower)
+        if not name.startswith("_") and not inspect.ismodule(getattr(module, name))
+    ]  # fmt: skip
+
+
+def state(group: str, name: str) -> tuple[str, str]:
+    """What Keras's name is here, `same`, `refused, use ...` or `missing`, and a note on it."""
+    known = refused(group, name)
+    if known is not None:
+        return f"refused, use {known.use}", known.reason
+    if name in ACCESS:
+        return "refused, use the names themselves", "it is for programs"
+    word = find(group, name)
+    if word is None:
+        return "missing", ""
+    own = "same" if word.__name__ == name else f"same, as `{word.__name__}`"
+    return own, DIFFERS.get(f"{group}.{word.__name__}", "")
+
+
+def lines() -> Iterator[str]:
+    import keras
+
+    yield "# Keras's names"
+    yield ""
+    yield "<!-- made by `make docs`, from Keras and the catalogue -->"
+    yield ""
+    yield f"Every public name of Keras {keras.__version__} in these groups, and what it is here."
+    yield "What is the same is held to Keras itself by the tests: values, gradients, refusals."
+    for group in MODULES:
+        names = public(group)
+        yield ""
+        yield f"## keras.{MODULES[group]}"
+        yield ""
+        yield "| Keras | here | note |"
+        yield "| --- | --- | --- |"
+        for name in names:
+            here, note = state(group, name)
+            yield f"| `{name}` | {here} | {note} |"
+
+
+def table() -> str:
+    return "\n".join(lines()) + "\n"
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    if importlib.util.find_spec("keras") is None:
+        print("Keras is not installed: docs/keras.md stays as it is", file=sys.stderr)
+    else:
+        FILE.write_text(table(), encoding="utf-8")
+        print(f"{table().count('| missing |')} of Keras's names are missing; the table: {FILE}")
