@@ -13,13 +13,13 @@ from tests.guide.test_vqa import parts
 
 
 class TestVideoQa(AgainstKeras):
-    """Shapes and parameters at 100 frames of 224x224; numbers at 4 frames of 40x40."""
+    """Shapes and parameters at 100 frames of 224x224; numbers at 2 frames of 32x32."""
 
     spec = "video_qa.yaml"
     compiled = {"loss": "categorical_crossentropy"}
     places = {"encoded_frames": "vqa.vision_model", "question_encoder": "vqa"}
-    smaller = {"[224, 224, 3]": "[40, 40, 3]", "[100, 224, 224, 3]": "[4, 40, 40, 3]"}
-    sizes = {"side": 40, "frames": 4}
+    smaller = {"[224, 224, 3]": "[32, 32, 3]", "[100, 224, 224, 3]": "[2, 32, 32, 3]"}
+    sizes = {"side": 32, "frames": 2}
     samples = 1
 
     @pytest.fixture(scope="class")

@@ -38,12 +38,12 @@ def parts(side: int = 224) -> tuple[Any, ...]:
 
 
 class TestVqa(AgainstKeras):
-    """Outputs and gradients at 224x224; training at 40x40."""
+    """Outputs and gradients at 224x224; training at 32x32."""
 
     spec = "vqa.yaml"
     compiled = {"loss": "categorical_crossentropy"}
-    smaller = {"[224, 224, 3]": "[40, 40, 3]"}
-    sizes = {"side": 40}
+    smaller = {"[224, 224, 3]": "[32, 32, 3]"}
+    sizes = {"side": 32}
     samples = 1
 
     @staticmethod
