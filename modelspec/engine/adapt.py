@@ -30,6 +30,8 @@ from modelspec.model.spec import Definition
 
 Array = NDArray[Any]
 MOST = 2**31 - 1
+#: Values that are kept before quantiles are read off them.
+HELD = 1 << 18
 
 
 class Adapted(NamedTuple):
@@ -163,23 +165,33 @@ class Moments:
 
 
 class Quantiles:
-    """Discretization: a summary of weighted values whose size is bounded, merged batch by batch.
+    """Discretization: a summary of weighted values whose size is bounded, merged piece by piece.
 
-    Values (first row) stand for as many as their weights (second row) say.
+    Values (first row) stand for as many as their weights (second row) say. It is Keras's, which
+    drifts where the pieces are small: so values are kept until there are `HELD`.
     """
 
     def __init__(self, layer: Discretization) -> None:
         self.layer, self.samples = layer, 0
+        self.held: list[Array] = []
         self.summary: Array = np.zeros((2, 0), np.float32)
 
     def see(self, x: Tensor) -> None:
-        batch = spaced(x.float().cpu().numpy().reshape(-1), self.layer.epsilon)
-        whole = np.concatenate([batch, self.summary], axis=1)
-        order = np.argsort(whole[0])
-        self.summary = compressed(whole[:, order], self.layer.epsilon)
+        self.held.append(x.float().cpu().numpy().reshape(-1))
         self.samples += len(x)
+        if sum(map(len, self.held)) >= HELD:
+            self.merge()
+
+    def merge(self) -> None:
+        """Bring what is held into the summary."""
+        piece = spaced(np.concatenate(self.held), self.layer.epsilon)
+        whole = np.concatenate([piece, self.summary], axis=1)
+        self.summary = compressed(whole[:, np.argsort(whole[0])], self.layer.epsilon)
+        self.held = []
 
     def end(self) -> dict[str, Tensor]:
+        if self.held:
+            self.merge()
         bins = self.layer.depth
         edges = compressed(self.summary, 1 / bins)[0, :-1][: bins - 1]
         # Fewer values than bins: no value reaches the bins that are left.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from modelspec.catalog.layers.categories import CategoryEncoding
 from modelspec.catalog.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from modelspec.catalog.losses import SparseCategoricalCrossentropy
 from modelspec.engine.data import Wanted
@@ -61,6 +62,8 @@ def vocabulary(program: Program, id: int) -> int | None:
         layer = step.layer.__dict__
         if "input_dim" in type(step.layer).arguments:
             sizes.append(layer["input_dim"])
+        elif isinstance(step.layer, CategoryEncoding) and step.inputs[0] == id:
+            sizes.append(layer["num_tokens"])
         elif step.body is not None:
             sizes += [vocabulary(step.body, inner) for inner in step.body.inputs.values()]
         elif isinstance(step.layer, RESHAPING):

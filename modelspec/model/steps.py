@@ -153,19 +153,25 @@ class Steps:
         tensors = env.values.get(held, [])
         if not tensors or len(self.report.errors) > before:
             return None
-        learns = next((one.layer for one in body.steps if one.layer.adapts), None)
-        if learns is not None:
-            self.report.error(
-                "wrong-inputs",
-                f"`{layer.title()}` wraps no layer that learns from the training data",
-                call.span,
-                f"`{learns.title()}` does",
-                help=f"call it before `{layer.title()}`, or give it what it would learn",
-            )
+        if self.learns(layer, body, call):
             return None
         body.outputs = {tensor.name: tensor.id for tensor in tensors}
         outer = wrapper.outer(*inputs, [tensor.shape for tensor in tensors])
         return outer if isinstance(outer, list) else [outer]
+
+    def learns(self, wrapper: Layer, body: Program, call: Call) -> bool:
+        """Whether a layer inside a wrapper learns from the training data, after reporting it."""
+        found = next((step.layer for step in body.steps if step.layer.adapts), None)
+        if found is None:
+            return False
+        self.report.error(
+            "wrong-inputs",
+            f"`{wrapper.title()}` wraps no layer that learns from the training data",
+            call.span,
+            f"`{found.title()}` does",
+            help=f"call it before `{wrapper.title()}`, or give it what it would learn",
+        )
+        return True
 
     def flops(
         self, step: Step, layer: Layer, outputs: list[Shape], inputs: list[Any]

@@ -13,8 +13,10 @@ from modelspec.language.shapes import Shape
 class Tokens(Layer):
     """Looks tokens up in a vocabulary, which is given or learnt from `train`."""
 
-    max_tokens: Any = Int("The most tokens of the vocabulary, those for unknown ones and for masked "
-                     "ones included.", default=None, min=2)  # fmt: skip
+    max_tokens: Any = Int(
+        "The most tokens of the vocabulary, those for unknown ones and for masked ones included.",
+        default=None, min=2,
+    )  # fmt: skip
     pad_to_max_tokens = Bool(
         "Whether vectors are `max_tokens` wide also where the vocabulary is given and smaller. "
         "With one that is learnt, or read from a file, they always are.",
@@ -98,9 +100,10 @@ class Tokens(Layer):
         if not tokens:
             raise Reject("vocabulary", "a vocabulary has tokens, and this is empty")
         seen: set[Any] = set()
-        twice = [token for token in tokens if token in seen or seen.add(token)]  # type: ignore[func-returns-value]
-        if twice:
-            raise Reject("vocabulary", f"every token stands once, and `{twice[0]}` twice")
+        for token in tokens:
+            if token in seen:
+                raise Reject("vocabulary", f"every token stands once, and `{token}` twice")
+            seen.add(token)
         reserved = [self.mask_token] + [self.oov_token] * bool(self.invert)
         for token in reserved:
             if token is not None and token in seen:

@@ -41,7 +41,10 @@ def strings(column: Array) -> Array:
         help = "numbers are read by an input of a number's dtype; or save them as texts"
         raise BadCell("bad-cell", 0, f"`{column.reshape(-1)[0]}` is a number", help)
     if list in set(map(type, column.tolist())):
+        cells = column.tolist()
         column = nested(column)
+        if list in set(map(type, column.reshape(-1).tolist())):
+            ragged(cells)
     for at, cell in enumerate(column.reshape(-1).tolist()):
         if not isinstance(cell, str):
             position = at // max(1, column[:1].size)
