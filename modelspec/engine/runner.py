@@ -13,10 +13,12 @@ from torch import Tensor
 from modelspec.catalog.layers.convolution import Convolution
 from modelspec.catalog.layers.core import Dense
 from modelspec.engine.activations import activate
+from modelspec.engine.handing import cast, first_mask, gather, place, placed_on, reads
 from modelspec.engine.learnt import Learnt, not_adapted
 from modelspec.engine.lowering import Masked, lowering
 from modelspec.engine.random import Draws
 from modelspec.engine.regularizers import penalty
+from modelspec.engine.texts import placed_on
 from modelspec.language.word import Word
 from modelspec.model.graph import Graph, Owner, Program, Step
 
@@ -227,7 +229,7 @@ class Runner:
         return given
 
     def batch(self, values: list[Any]) -> Any:
-        """Some input, a tensor where there is one: it says how many samples there are, and where."""
+        """Some input, a tensor where there is one: it says how many samples there are."""
         given = [values[id] for id in self.inputs.values()]
         return next((one for one in given if isinstance(one, Tensor)), given[0])
 
@@ -314,51 +316,3 @@ class NoDraws:
 
 
 NO_DRAWS: Any = NoDraws()
-
-
-def place(space: SimpleNamespace, name: str, value: Tensor) -> None:
-    """Set `forward.kernel` as an attribute of an attribute."""
-    *above, last = name.split(".")
-    for part in above:
-        if part not in space.__dict__:
-            space.__dict__[part] = SimpleNamespace()
-        space = space.__dict__[part]
-    space.__dict__[last] = value
-
-
-def gather(values: list[Any], ids: int | list[int] | None) -> Any:
-    if isinstance(ids, list):
-        return [values[id] for id in ids]
-    return None if ids is None else values[ids]
-
-
-def reads(inputs: list[int | list[int] | None]) -> list[int]:
-    found: list[int] = []
-    for one in inputs:
-        if isinstance(one, list):
-            found += one
-        elif one is not None:
-            found.append(one)
-    return found
-
-
-def first_mask(masks: list[Tensor | None], inputs: list[int | list[int] | None]) -> Tensor | None:
-    for id in reads(inputs):
-        if masks[id] is not None:
-            return masks[id]
-    return None
-
-
-def placed_on(made: Any, weights: Mapping[str, Tensor]) -> Any:
-    """What a layer made of texts, on the device of the weights; texts stay arrays."""
-    first = next(iter(weights.values()), None)
-    return made.to(first.device) if isinstance(made, Tensor) and first is not None else made
-
-
-def cast(value: Any, compute: torch.dtype) -> Any:
-    """Floating tensors in the layer's dtype, as Keras's autocast; integers and texts as they are."""
-    if isinstance(value, list):
-        return [cast(one, compute) for one in value]
-    if isinstance(value, Tensor) and value.is_floating_point() and value.dtype != compute:
-        return value.to(compute)
-    return value

@@ -36,6 +36,12 @@ def moved(batch: Mapping[str, Any], device: torch.device | str) -> Mapping[str, 
     }
 
 
+def placed_on(made: Any, weights: Mapping[str, Tensor]) -> Any:
+    """What a layer made of texts, on the device of the weights; texts stay arrays."""
+    first = next(iter(weights.values()), None)
+    return made.to(first.device) if isinstance(made, Tensor) and first is not None else made
+
+
 def tracing() -> bool:
     """Whether torch is writing down operations instead of only running them."""
     proxies = sys.modules.get("torch.fx.experimental.proxy_tensor")
