@@ -289,6 +289,7 @@ def call_ours(
     ports: dict[str, Any],
     masks: dict[str, Any] | None = None,
     training: bool = False,
+    compute: torch.dtype = torch.float32,
 ) -> Given:
     """Our layer on tensors by port, as the executor calls it."""
     function, asks = lowering(type(layer))
@@ -301,7 +302,7 @@ def call_ours(
         "mask": first,
         "masks": by_port,
         "random": random,
-        "compute": torch.float32,
+        "compute": compute,
         "update": updates.__setitem__,
         "body": functools.partial(body, layer, weights, training, updates, random),
         "folds": not training or not layer_inside(layer).per_batch,

@@ -210,3 +210,11 @@ def test_integers_are_pooled_exactly(name):
     y = call(of, x)
     assert y.dtype == torch.int64
     torch.testing.assert_close(y, call(of, x.double()).long())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_means_over_volumes_are_taken_in_half_precision_too(dtype):
+    """Torch's kernel, and so Keras, refuses these on a CPU."""
+    x = torch.randn(2, 4, 4, 4, 2).to(dtype)
+    of = layer("AveragePooling3D", pool_size=2)
+    assert torch.equal(call(of, x), call(of, x.float()).to(dtype))

@@ -20,35 +20,47 @@ from modelspec.language.layer import Layer, Reject, Weight
 from modelspec.language.shapes import Shape, show
 
 
-class Activation(Layer):
-    """Any activation, as a layer. Of an integer, `linear`, `relu` and `relu6` are integers too."""
+class Bend(Layer):
+    """A function of each number, of which some make integers of integers."""
 
     masking = "pass"
-    activation = Named("Which one.", "activations")
 
     @property
     def whole(self) -> bool:
         """Whether what it makes of an integer is one."""
-        word: Any = self.activation
-        bent = vars(word).get("negative_slope") or vars(word).get("threshold")
-        return type(word).__name__ in ("Linear", "Relu", "Relu6") and not bent
+        return False
+
+    def dtypes(self, compute: str, *inputs: Any) -> list[str]:
+        return [inputs[0] if self.whole and not dtypes.is_float(inputs[0]) else compute]
+
+
+class Activation(Bend):
+    """Any activation, as a layer. Of an integer, `linear`, `relu` and `relu6` make another."""
+
+    activation = Named("Which one.", "activations")
 
     def shape(self, x: Shape) -> Shape:
         word: Any = self.activation
         made: Shape = word.shape(x)
         return made
 
-    def dtypes(self, compute: str, *inputs: Any) -> list[str]:
-        return [inputs[0] if self.whole and not dtypes.is_float(inputs[0]) else compute]
+    @property
+    def whole(self) -> bool:
+        word: Any = self.activation
+        kept = type(word).__name__ in ("Linear", "Relu", "Relu6")
+        return kept and not vars(word).get("negative_slope")
 
 
-class ReLU(Layer):
+class ReLU(Bend):
     """Zero below the threshold, the input itself above it."""
 
-    masking = "pass"
     max_value = Float("The largest value that comes out; null is without end.", default=None, min=0)
     negative_slope = Float("Slope below the threshold.", default=0.0, min=0)
     threshold = Float("Where it starts.", default=0.0, min=0)
+
+    @property
+    def whole(self) -> bool:
+        return not self.negative_slope
 
 
 class LeakyReLU(Layer):

@@ -14,19 +14,21 @@ from modelspec.engine.lowering import lowers
 
 
 @lowers(Activation)
-def activation(p: Activation, w: Any, x: Tensor) -> Tensor:
-    return activate(p.activation, x if p.whole else floats(x))
+def activation(p: Activation, w: Any, x: Tensor, *, compute: torch.dtype = torch.float32) -> Tensor:
+    if p.whole:
+        return activate(p.activation, x).to(x.dtype)
+    return activate(p.activation, floats(x, compute))
 
 
 @lowers(ReLU)
-def relu_layer(p: ReLU, w: Any, x: Tensor) -> Tensor:
+def relu_layer(p: ReLU, w: Any, x: Tensor, *, compute: torch.dtype = torch.float32) -> Tensor:
     word: Any = p  # the activation of that name has the same arguments
-    return relu(word, floats(x))
+    return relu(word, x).to(x.dtype) if p.whole else relu(word, floats(x, compute))
 
 
 @lowers(LeakyReLU)
-def leaky_relu(p: LeakyReLU, w: Any, x: Tensor) -> Tensor:
-    return F.leaky_relu(floats(x), p.negative_slope)
+def leaky_relu(p: LeakyReLU, w: Any, x: Tensor, *, compute: torch.dtype = torch.float32) -> Tensor:
+    return F.leaky_relu(floats(x, compute), p.negative_slope)
 
 
 @lowers(PReLU)
@@ -37,13 +39,20 @@ def prelu(p: PReLU, w: Any, x: Tensor) -> Tensor:
 
 
 @lowers(ELU)
-def elu(p: ELU, w: Any, x: Tensor) -> Tensor:
-    return F.elu(floats(x), p.alpha)
+def elu(p: ELU, w: Any, x: Tensor, *, compute: torch.dtype = torch.float32) -> Tensor:
+    return F.elu(floats(x, compute), p.alpha)
 
 
 @lowers(Softmax)
-def softmax(p: Softmax, w: Any, x: Tensor, *, mask: Tensor | None = None) -> Tensor:
-    x, there = floats(x), None
+def softmax(
+    p: Softmax,
+    w: Any,
+    x: Tensor,
+    *,
+    mask: Tensor | None = None,
+    compute: torch.dtype = torch.float32,
+) -> Tensor:
+    x, there = floats(x, compute), None
     if mask is not None:
         there = mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim))  # (batch, time, 1, ...)
         x = x.where(there, -3e4 if x.dtype is torch.float16 else -1e9)
@@ -55,5 +64,6 @@ def softmax(p: Softmax, w: Any, x: Tensor, *, mask: Tensor | None = None) -> Ten
     return y if there is None else y.where(there, 0)
 
 
-def floats(x: Tensor) -> Tensor:
-    return x if x.is_floating_point() else x.to(torch.get_default_dtype())
+def floats(x: Tensor, compute: torch.dtype) -> Tensor:
+    """Integers in the layer's dtype."""
+    return x if x.is_floating_point() else x.to(compute)

@@ -39,7 +39,9 @@ def largest(p: declared.Pooling, w: Any, x: Tensor) -> Tensor:
 @lowers(declared.AveragePooling2D)
 @lowers(declared.AveragePooling3D)
 def mean(p: declared.Pooling, w: Any, x: Tensor) -> Tensor:
-    return pooled(p, x, MEAN[p.rank], count_include_pad=False)
+    # Torch's kernel for volumes knows no half precision on a CPU.
+    wide = x.float() if p.rank == 3 and x.dtype in (torch.float16, torch.bfloat16) else x
+    return pooled(p, wide, MEAN[p.rank], count_include_pad=False).to(x.dtype)
 
 
 def pooled(p: declared.Pooling, x: Tensor, pool: Callable[..., Tensor], **more: Any) -> Tensor:
@@ -79,20 +81,29 @@ def global_largest(p: declared.GlobalPooling, w: Any, x: Tensor) -> Tensor:
 
 @lowers(declared.GlobalAveragePooling2D)
 @lowers(declared.GlobalAveragePooling3D)
-def global_mean(p: declared.GlobalPooling, w: Any, x: Tensor) -> Tensor:
-    return floats(x).mean(space(p), keepdim=p.keepdims)  # (batch, channels)
+def global_mean(
+    p: declared.GlobalPooling, w: Any, x: Tensor, *, compute: torch.dtype = torch.float32
+) -> Tensor:
+    kept = x.dtype if x.is_floating_point() else compute
+    return floats(x).mean(space(p), keepdim=p.keepdims).to(kept)  # (batch, channels)
 
 
 @lowers(declared.GlobalAveragePooling1D)
 def mean_over_time(
-    p: declared.GlobalPooling, w: Any, x: Tensor, *, mask: Tensor | None = None
+    p: declared.GlobalPooling,
+    w: Any,
+    x: Tensor,
+    *,
+    mask: Tensor | None = None,
+    compute: torch.dtype = torch.float32,
 ) -> Tensor:
-    axis, x = space(p), floats(x)
     if mask is None:
-        return x.mean(axis, keepdim=p.keepdims)  # (batch, channels)
+        return global_mean(p, w, x, compute=compute)
+    axis, kept = space(p), x.dtype if x.is_floating_point() else compute
     there = mask.unsqueeze(1 if p.data_format == "channels_first" else 2)  # (batch, time, 1)
-    total = x.where(there, 0).sum(axis, keepdim=p.keepdims)
-    return total / there.to(x.dtype).sum(axis, keepdim=p.keepdims)
+    total = floats(x).where(there, 0).sum(axis, keepdim=p.keepdims)
+    count = there.to(total.dtype).sum(axis, keepdim=p.keepdims)
+    return (total / count).to(kept)  # (batch, channels)
 
 
 @lowers(declared.AdaptiveMaxPooling1D)
@@ -114,4 +125,5 @@ def adapted(p: declared.AdaptivePooling, x: Tensor, pool: Callable[..., Tensor])
 
 
 def floats(x: Tensor) -> Tensor:
+    """Integers as numbers that can be averaged."""
     return x if x.is_floating_point() else x.to(torch.get_default_dtype())
