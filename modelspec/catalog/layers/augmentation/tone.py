@@ -119,7 +119,7 @@ class RandomGaussianBlur(Augmentation):
     def check(self) -> None:
         cells: tuple[int, ...] = self.kernel_size
         if any(count % 2 == 0 for count in cells):
-            raise Reject("kernel_size", "a blur has a cell in its middle", "write odd numbers")
+            raise Reject("kernel_size", "`kernel_size` is odd: a blur has a middle", "3 or 5")
 
     def flops(self, output: Shape, x: Shape) -> int | None:
         count = size(output)
