@@ -13,7 +13,7 @@ from torch import Tensor
 from modelspec.catalog.layers.convolution import Convolution
 from modelspec.catalog.layers.core import Dense
 from modelspec.engine.activations import activate
-from modelspec.engine.handing import cast, first_mask, gather, place, placed_on, reads
+from modelspec.engine.handing import cast, first_mask, gather, place, reads
 from modelspec.engine.learnt import Learnt, not_adapted
 from modelspec.engine.lowering import Masked, lowering
 from modelspec.engine.random import Draws
