@@ -45,8 +45,9 @@ def softmax_of_one(graph: Graph) -> Iterator[Finding]:
 def two_activations(graph: Graph) -> Iterator[Finding]:
     """An activation of what has one already."""
     for program, step in steps(graph):
-        if kind(step) not in ACTIVATIONS:
-            continue
+        word = activation(step)
+        if kind(step) not in ACTIVATIONS or (word is not None and word.resizes):
+            continue  # a gate is rarely the only one
         before = maker(program, step.reads()[0])
         if before is None:
             continue
