@@ -39,6 +39,14 @@ def check(spec: Spec) -> Graph:
     if not report.failed:
         checker.limits()
     heads(graph, report)
+    if graph.heads and not spec.body.inputs:
+        report.error(
+            "missing-key",
+            "a model that is trained has inputs",
+            next(iter(graph.heads.values())).span,
+            "this depends on none",
+            help="inputs: {x: [8]}",
+        )
     report.raise_if_errors()
     return graph
 

@@ -96,6 +96,11 @@ layers:
     ]
 
 
+def test_what_needs_no_input_is_no_model_alone():
+    text = "inputs: {}\nlayers: {a: {type: Parameter, shape: [3]}}\noutputs: {a: {loss: mse}}"
+    assert refusals(text) == ["a model that is trained has inputs"]
+
+
 WORDS = """
 inputs: {{ids: {{shape: [5], dtype: int32}}}}
 layers:
