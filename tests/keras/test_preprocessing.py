@@ -12,13 +12,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelspec.catalog.index import INDEX
 from modelspec.engine import adapt
 from modelspec.engine.adapt import LEARNERS
 from modelspec.engine.lowering import lowering
 from modelspec.language.shapes import Shape
 from modelspec.language.word import Reject
 from modelspec.source.diagnostics import Rejected
-from tests.keras.driver import declared, keras_layer
+from tests.keras.driver import Pair, call_keras, call_ours, declared, examples, keras_layer
 
 
 def learnt(plain: dict[str, Any], batches: list[np.ndarray[Any, Any]]) -> tuple[Any, Any]:
@@ -218,3 +219,31 @@ def test_spectrograms_find_a_tone():
                  None, tone[None])  # fmt: skip
     assert mel[0].std(1).argmax() != mel[0].mean(1).argmax()
     assert float(mel.max() - mel.min()) <= 80.0 + 1e-4
+
+
+MINE = {name for family in ("preprocessing", "categories", "audio")
+        for name in INDEX["layers"][f"layers.{family}"]}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "apart"), [("float64", 1e-6), ("bfloat16", 4 * 2**-8)])
+@pytest.mark.parametrize(
+    "example", [e for e in examples() if e.in_keras and e.name in MINE], ids=lambda e: e.id
+)
+def test_values_of_other_dtypes_are_keras_s(example, name, apart):
+    kind = getattr(torch, name)
+    keras.config.set_dtype_policy(name)
+    try:
+        pair = Pair(example)
+        inputs = {n: x.to(kind) if x.is_floating_point() else x for n, x in pair.inputs.items()}
+        weights = {n: w.to(kind) if w.is_floating_point() else w for n, w in pair.weights.items()}
+        wished = call_keras(pair.theirs, inputs).detach()
+    except (NotImplementedError, TypeError, RuntimeError) as refused:
+        pytest.skip(f"Keras has no such kernel: {refused}")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    (made,) = call_ours(pair.ours, weights, inputs, compute=kind).outputs
+    # Keras's `result_type` makes float32 of what its own operations multiply on torch.
+    narrowed = example.name == "STFTSpectrogram" and wished.dtype == torch.float32
+    assert made.dtype == wished.dtype or narrowed
+    scale = float(wished.double().abs().max().clamp(min=1))
+    assert float((made.double() - wished.double()).abs().max()) <= apart * scale
