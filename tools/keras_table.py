@@ -42,6 +42,19 @@ DIFFERS = {
     "momentum where it means the old",
 }
 DIFFERS |= {
+    "layers.AutoContrast": "with channels first, stretches each channel; Keras other axes",
+    "layers.ContrastLimitedAdaptiveHistogramEqualization": "limits and mirrors as on Keras's other "
+    "backends; on torch the limit is cut to a whole number, and edges are repeated",
+    "layers.RandomColorJitter": "with channels first too; Keras takes the last axis for channels",
+    "layers.RandomCrop": "crops in inference as Keras says; there it hands images on",
+    "layers.RandomGaussianBlur": "takes kernels of two sizes; Keras fails with them on torch",
+    "layers.RandAugment": "as on Keras's other backends; on torch its operations write into the "
+    "images and angles that they are given, so that brightness always changes",
+    "layers.MixUp": "images alone: a layer sees no targets",
+    "layers.CutMix": "images alone: a layer sees no targets",
+    "layers.Pipeline": "of layers without weights; others stand as entries",
+}
+DIFFERS |= {
     f"metrics.{name}": DIFFERS["metrics.IoU"]
     for name in ("BinaryIoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")
 }

@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import Any
 
 from modelspec.catalog.layers.augmentation.images import (
+    GREY_OR_RGB,
     RGB,
     Augmentation,
-    Coloured,
     Range,
     Reach,
     seed,
@@ -49,7 +49,7 @@ class RandomContrast(Augmentation):
     seed = seed()
 
 
-class RandomHue(Coloured):
+class RandomHue(Augmentation):
     """Turns the hue of each image."""
 
     counts = RGB
@@ -59,7 +59,7 @@ class RandomHue(Coloured):
     seed = seed()
 
 
-class RandomSaturation(Coloured):
+class RandomSaturation(Augmentation):
     """Makes the colours of each image stronger or weaker."""
 
     counts = RGB
@@ -69,18 +69,20 @@ class RandomSaturation(Coloured):
     seed = seed()
 
 
-class RandomColorDegeneration(Coloured):
+class RandomColorDegeneration(Augmentation):
     """Mixes each image with its grey version."""
 
+    counts = GREY_OR_RGB
     factor = Reach("The share of grey.", low=-1, floor=-1)
     value_range = Range()
     data_format = data_format()
     seed = seed()
 
 
-class RandomGrayscale(Coloured):
+class RandomGrayscale(Augmentation):
     """Turns some images grey; they keep their three channels."""
 
+    counts = GREY_OR_RGB
     factor = Float("The chance that an image turns grey.", default=0.5, min=0, max=1)
     data_format = data_format()
     seed = seed()
@@ -99,10 +101,9 @@ class RandomInvert(Augmentation):
     seed = seed()
 
 
-class RandomColorJitter(Coloured):
+class RandomColorJitter(Augmentation):
     """Brightness, contrast, saturation and hue at random, in this order; null leaves one out."""
 
-    counts = RGB
     value_range = Range()
     brightness_factor = Reach(BRIGHTNESS, low=-1, floor=-1, default=None)
     contrast_factor = Reach(CONTRAST, default=None)
@@ -127,6 +128,7 @@ class RandomColorJitter(Coloured):
             if factor is not None
         )
 
-    def shape(self, x: Shape) -> Shape:
-        mixes = self.__dict__["saturation_factor"] or self.__dict__["hue_factor"]
-        return super().shape(x) if mixes else x
+    @property
+    def counts(self) -> tuple[int, ...]:
+        given = self.__dict__
+        return RGB if given["saturation_factor"] or given["hue_factor"] else ()

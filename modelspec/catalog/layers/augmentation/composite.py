@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from modelspec.catalog.layers.augmentation.images import (
-    Coloured,
+    GREY_OR_RGB,
+    Augmentation,
     Factor,
     Range,
     interpolation,
@@ -18,47 +19,6 @@ from modelspec.language.kinds import Bool, Entry, Float, Int, ListOf
 from modelspec.language.layer import Layer, Reject
 from modelspec.language.shapes import Shape, size
 
-
-class Policy(Coloured):
-    """Applies operations chosen at random, the same ones to a whole batch; what each of them draws,
-    it draws for each sample.
-    """
-
-    factor: Any
-    interpolation: Any
-    value_range: Any
-
-    @cached_property
-    def parts(self) -> dict[str, Layer]:
-        """The operations that it chooses from."""
-        factor = list(self.factor)
-        moved = {"interpolation": self.interpolation}
-        ranged = {"value_range": list(self.value_range)}
-        given: dict[str, dict[str, Any]] = {
-            "RandomShear": {"x_factor": factor, "y_factor": factor, **moved},
-            "RandomTranslation": {"height_factor": factor, "width_factor": factor, **moved},
-            "RandomRotation": {"factor": factor, **moved},
-            "RandomBrightness": {"factor": factor, **ranged},
-            "RandomColorDegeneration": {"factor": factor, **ranged},
-            "RandomContrast": {"factor": factor, **ranged},
-            "RandomSharpness": {"factor": factor, **ranged},
-            "RandomPosterization": {"factor": max(1, int(8 * factor[1])), **ranged},
-            "Solarization": {"addition_factor": factor, "threshold_factor": factor, **ranged},
-            "AutoContrast": ranged,
-            "Equalization": ranged,
-        }
-        shared = {"data_format": self.data_format}
-        return {
-            name: bind("layers", {"type": name, **arguments, **shared})
-            for name, arguments in given.items()
-            if name in self.chosen()
-        }
-
-    def chosen(self) -> tuple[str, ...]:
-        """The names of its operations."""
-        return (*SHAPES_AND_TONES, *COLOURS)
-
-
 SHAPES_AND_TONES = (
     "RandomShear", "RandomTranslation", "RandomRotation", "RandomPosterization", "Solarization",
     "AutoContrast", "Equalization",
@@ -66,7 +26,27 @@ SHAPES_AND_TONES = (
 COLOURS = ("RandomBrightness", "RandomColorDegeneration", "RandomContrast", "RandomSharpness")
 
 
-class RandAugment(Policy):
+def operations(p: Any, names: tuple[str, ...]) -> dict[str, Layer]:
+    """The operations of a policy: chosen for a whole batch, and what each of them draws, it draws
+    for each sample.
+    """
+    factor = list(p.factor)
+    moved = {"interpolation": p.interpolation}
+    ranged = {"value_range": list(p.value_range)}
+    given: dict[str, dict[str, Any]] = {
+        "RandomShear": {"x_factor": factor, "y_factor": factor, **moved},
+        "RandomTranslation": {"height_factor": factor, "width_factor": factor, **moved},
+        "RandomRotation": {"factor": factor, **moved},
+        "RandomPosterization": {"factor": max(1, int(8 * factor[1])), **ranged},
+        "Solarization": {"addition_factor": factor, "threshold_factor": factor, **ranged},
+        "AutoContrast": ranged,
+        "Equalization": ranged,
+    } | {name: {"factor": factor, **ranged} for name in COLOURS}
+    shared = {"data_format": p.data_format}
+    return {name: bind("layers", {"type": name, **given[name], **shared}) for name in names}
+
+
+class RandAugment(Augmentation):
     """Applies operations chosen at random one after the other, the same ones to a whole batch."""
 
     source = "Cubuk et al., 2019, https://arxiv.org/abs/1909.13719"
@@ -76,13 +56,19 @@ class RandAugment(Policy):
     interpolation = interpolation()
     data_format = data_format()
     seed = seed()
+    counts = GREY_OR_RGB
+
+    @cached_property
+    def parts(self) -> dict[str, Layer]:
+        """The operations that it chooses from."""
+        return operations(self, (*SHAPES_AND_TONES, *COLOURS))
 
     def flops(self, output: Shape, x: Shape) -> int | None:
         count = size(output)
         return None if count is None else self.num_ops * 10 * count
 
 
-class AugMix(Policy):
+class AugMix(Augmentation):
     """Mixes each image with versions of it, each made by a chain of operations chosen at random.
 
     The chains, and the weights of the mix, are those of a whole batch.
@@ -99,11 +85,14 @@ class AugMix(Policy):
     data_format = data_format()
     seed = seed()
 
-    def chosen(self) -> tuple[str, ...]:
-        return (*SHAPES_AND_TONES, *(COLOURS if self.all_ops else ()))
+    @cached_property
+    def parts(self) -> dict[str, Layer]:
+        """The operations that it chooses from."""
+        return operations(self, (*SHAPES_AND_TONES, *(COLOURS if self.all_ops else ())))
 
-    def shape(self, x: Shape) -> Shape:
-        return super().shape(x) if self.all_ops else x
+    @property
+    def counts(self) -> tuple[int, ...]:
+        return GREY_OR_RGB if self.all_ops else ()
 
     def flops(self, output: Shape, x: Shape) -> int | None:
         count = size(output)

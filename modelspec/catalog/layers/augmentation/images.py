@@ -111,6 +111,8 @@ class Augmentation(Layer):
 
     per_batch = True
     data_format: Any
+    #: How many channels its images may have; empty where that is all one.
+    counts: Any = ()
 
     @property
     def takes(self) -> str:
@@ -119,15 +121,9 @@ class Augmentation(Layer):
     def channels(self, x: Shape) -> Dim:
         return split(x, self.data_format)[1]
 
-
-class Coloured(Augmentation):
-    """An augmentation of images of so many channels as `counts` says."""
-
-    counts: tuple[int, ...] = GREY_OR_RGB
-
     def shape(self, x: Shape) -> Shape:
         channels = self.channels(x)
-        if isinstance(channels, int) and channels not in self.counts:
+        if self.counts and isinstance(channels, int) and channels not in self.counts:
             counts = " or ".join(str(count) for count in self.counts)
             raise Reject(
                 "",
