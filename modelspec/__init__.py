@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from modelspec.engine.loop import Event
     from modelspec.engine.module import Module
     from modelspec.engine.run import Run
+    from modelspec.exchange.keras.imported import Imported
     from modelspec.model.graph import Graph
     from modelspec.source.diagnostics import Rejected as Rejected
     from modelspec.source.diagnostics import Unreadable as Unreadable
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     Path = str | os.PathLike[str]
 
 __version__ = "0.1.0"
-__all__ = ["Rejected", "Unreadable", "__version__", "build", "check", "load", "train"]
+__all__ = [
+    "Rejected", "Unreadable", "__version__", "build", "check", "import_model", "load", "train",
+]  # fmt: skip
 
 
 def check(
@@ -95,6 +98,21 @@ def train(
     folder = os.fspath(run) if run is not None else os.path.join("runs", graph.name)
     start = None if weights is None else os.fspath(weights)
     return Trainer(graph, folder, device=device, weights=start).run()
+
+
+def import_model(path: Path, folder: Path, *, description: Path | None = None) -> Imported:
+    """A Keras model (.keras, .json, .h5) as a run folder: a spec that reads well, and weights.
+
+    `description` is the model's JSON where `path` is a .weights.h5 file. Raises `Rejected` with
+    everything that a spec has no word for, `Unreadable` where there is no such file. No code in
+    the file is run, and torch is not imported.
+    """
+    import os
+
+    from modelspec.exchange.keras.imported import import_model as made
+
+    said = None if description is None else os.fspath(description)
+    return made(os.fspath(path), os.fspath(folder), said)
 
 
 def __getattr__(name: str) -> Any:

@@ -16,8 +16,10 @@ from modelspec.cli.output import Asked
 #: In the order that `modelspec --help` lists them.
 COMMANDS = (
     "init", "validate", "summary", "show", "graph", "build", "train", "evaluate", "predict",
-    "layers", "explain", "schema",
+    "import", "layers", "explain", "schema",
 )  # fmt: skip
+#: Commands whose module cannot have their name.
+MODULES = {"import": "import_"}
 
 
 class Commands(click.Group):
@@ -29,7 +31,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        found: click.Command = import_module(f"modelspec.cli.{name}").command
+        found: click.Command = import_module(f"modelspec.cli.{MODULES.get(name, name)}").command
         return found
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

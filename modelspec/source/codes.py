@@ -80,4 +80,10 @@ CODES: dict[str, str] = {
     "wrong-samples": "The samples do not have the shape or the number that is needed.",
     "no-samples": "There is nothing to learn from or to measure on.",
     "bad-file": "A data file is damaged, or not of its format.",
+    # Models of other formats
+    "not-keras": "The file is not one that Keras writes.",
+    "keras-object": "The Keras model holds something that a spec has no word for.",
+    "bad-archive": "A file of another tool is damaged, or holds what such a file never does.",
+    "weights-left": "The weights in a file and those of the model do not match one to one.",
+    "needs-extra": "A package is missing that an extra of this one brings.",
 }

@@ -1,0 +1,147 @@
+"""One call of a layer: what it is called on, and the arguments that Keras gives in the call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from modelspec.exchange.keras.entries import declared
+from modelspec.exchange.keras.faults import Faults
+from modelspec.exchange.keras.model import Node, Part, Slice, Tensor, tensors
+
+#: Arguments of calls that are arguments of the layer here.
+FLAGS = ("return_attention_scores", "use_causal_mask", "reverse")
+#: Names of what layers and operations are called on, by position, where they have several.
+POSITIONS: dict[str, tuple[str, ...]] = {
+    "MultiHeadAttention": (
+        "query", "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask",
+        "return_attention_scores", "training", "use_causal_mask",
+    ),
+    "GroupQueryAttention": (
+        "query", "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask",
+        "return_attention_scores", "training", "use_causal_mask",
+    ),
+    "ReversibleEmbedding": ("x", "reverse"),
+}  # fmt: skip
+SEQUENCES = ("sequence", "initial_state", "mask", "training")
+#: Further arguments of operations, by position behind the tensor.
+OPERANDS: dict[str, tuple[str, ...]] = {
+    "GetItem": ("x", "key"),
+    "Where": ("condition", "x1", "x2"),
+    "Take": ("x", "indices"),
+    "TakeAlongAxis": ("x", "indices"),
+}
+PAIRWISE = {"x1", "x2"}
+LISTS = ("Stack", "Concatenate", "Einsum", "Meshgrid")
+
+
+class Call:
+    """A call as a spec writes it: tensors by port, and arguments for the layer."""
+
+    __slots__ = ("arguments", "ports")
+
+    def __init__(self) -> None:
+        self.ports: dict[str, Any] = {}
+        self.arguments: dict[str, Any] = {}
+
+
+def call(part: Part, node: Node, faults: Faults) -> Call:
+    """What a layer is called on."""
+    made = Call()
+    for name, value in named(part, node):
+        if value is None or (name == "training" and value is False):
+            if name == "training" and value is False and matters(part):
+                faults.note(f"`{part.name}` is called with training=False in Keras")
+            continue
+        if name in ("training", "mask", "query_mask", "value_mask", "key_mask"):
+            refuse(part, name, faults)
+        elif name in FLAGS:
+            if value is not False:
+                made.arguments[name] = value
+        elif not list(tensors(value)):
+            made.arguments[name] = literal(value)
+        elif isinstance(value, dict):
+            made.ports |= value
+        else:
+            made.ports[name] = value
+    return made
+
+
+def named(part: Part, node: Node) -> Iterator[tuple[str, Any]]:
+    """Every argument of a call under a name."""
+    args = list(node.args)
+    kind = part.kind
+    if part.is_operation:
+        names = operands(part)
+        if kind in LISTS and len(args) > 1:
+            args = [args]
+    elif kind in POSITIONS:
+        names = POSITIONS[kind]
+    elif kind in ("Attention", "AdditiveAttention"):
+        listed = args.pop(0) if args else node.kwargs.get("inputs", [])
+        yield from zip(("query", "value", "key"), listed, strict=False)
+        names = ("mask", "training", "return_attention_scores", "use_causal_mask")
+    elif "RNN" in kind or "LSTM" in kind or kind in ("GRU", "Bidirectional"):
+        names = SEQUENCES
+        if args and isinstance(args[0], list):  # Keras 2 puts the states behind the sequence
+            args = [args[0][0], args[0][1:], *args[1:]]
+    elif kind == "TimeDistributed":
+        names = ("x", "training", "mask")
+    else:
+        names = ("x", "mask", "training")
+    yield from zip(names, args, strict=False)
+    if len(args) > len(names):
+        yield f"argument {len(names)}", args[len(names)]
+    for key, value in node.kwargs.items():
+        yield {"inputs": "x", "sequences": "sequence"}.get(key, key), value
+
+
+def operands(part: Part) -> tuple[str, ...]:
+    """The names of what an operation is called on."""
+    if part.kind in OPERANDS:
+        return OPERANDS[part.kind]
+    cls = declared(part)
+    if cls is not None and set(cls.arguments) >= PAIRWISE:
+        return ("x1", "x2")
+    takes: Any = None if cls is None else cls.takes
+    return tuple(takes) if isinstance(takes, dict) else ("x",)
+
+
+def literal(value: Any) -> Any:
+    """A constant of a call as a spec writes it; slices as `start:stop:step`."""
+    if isinstance(value, Slice):
+        ends = [value.start, value.stop, *([] if value.step is None else [value.step])]
+        return ":".join("" if one is None else str(one) for one in ends)
+    if isinstance(value, list):
+        return [literal(one) for one in value]
+    return value
+
+
+def matters(part: Part) -> bool:
+    """Whether a layer does something else in training."""
+    kind = part.kind
+    return part.model is not None or "Dropout" in kind or "Noise" in kind or kind in (
+        "BatchNormalization", "TimeDistributed", "SpectralNormalization",
+    )  # fmt: skip
+
+
+def refuse(part: Part, name: str, faults: Faults) -> None:
+    if name == "training":
+        if matters(part):
+            faults.refuse(
+                part.name,
+                "it is called with `training=True`, as if every use were training",
+                "call it without `training` in Keras, and save the model again",
+            )
+        return
+    faults.refuse(
+        part.name,
+        f"it is given a `{name}` in its call",
+        "masks go with tensors here: they start at `Masking` or `Embedding(mask_zero=True)`",
+    )
+
+
+def single(ports: dict[str, Any]) -> Tensor | None:
+    """The tensor of a call on one tensor alone."""
+    values = list(ports.values())
+    return values[0] if len(values) == 1 and isinstance(values[0], Tensor) else None

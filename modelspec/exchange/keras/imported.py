@@ -1,0 +1,164 @@
+"""`import`: a Keras file becomes a run folder, a spec that reads well and its weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from modelspec.compiler import compile
+from modelspec.exchange.keras.entries import policy
+from modelspec.exchange.keras.faults import Faults, Odd, rejected
+from modelspec.exchange.keras.files import Saved, read
+from modelspec.exchange.keras.graphs import Writer, every, listed
+from modelspec.exchange.keras.hdf5 import Array
+from modelspec.exchange.keras.model import MODELS, Part, tensors
+from modelspec.exchange.keras.names import legal
+from modelspec.exchange.keras.training import Compiled
+from modelspec.exchange.keras.weights import Matched
+from modelspec.model.graph import Graph
+from modelspec.source.text import Source
+from modelspec.source.tree import write
+
+PRECISIONS = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
+
+
+class Imported(NamedTuple):
+    """What came of it: the folder, the checked graph, and what could not come along."""
+
+    folder: str
+    graph: Graph
+    notes: list[str]
+    has_weights: bool
+
+
+def import_model(path: str, folder: str, description: str | None = None) -> Imported:
+    """A Keras model as a run folder: `spec.yaml`, `weights.safetensors`, `run.json`.
+
+    `description` is the JSON of the model where `path` holds weights alone. Raises Rejected with
+    everything that a spec has no word for, and Unreadable. Torch is not imported.
+    """
+    saved = read(path, description)
+    faults = Faults(path)
+    try:
+        model, text, places = spec_of(saved, faults)
+    except Odd as odd:
+        raise rejected("not-keras", "the file describes a model as Keras does",
+                       notes=f"{path}: {odd}") from None  # fmt: skip
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+        raise rejected("not-keras", "the file describes a model as Keras does",
+                       notes=f"{path}: {type(error).__name__} {error}",
+                       help="load the model in Keras and save it again") from error  # fmt: skip
+    faults.stop()
+    graph = compile(Source(os.path.join(folder, "spec.yaml"), text))
+    arrays = None
+    if saved.weights is not None:
+        arrays = Matched(graph, places, saved.weights, faults).arrays(model)
+    keep(folder, text, arrays, facts(graph, saved))
+    return Imported(folder, graph, faults.notes, arrays is not None)
+
+
+def spec_of(saved: Saved, faults: Faults) -> tuple[Any, str, dict[Part, str]]:
+    """The model, the text of its spec, and where each part's weights are."""
+    root = Part(saved.model, faults)
+    if root.model is None:
+        if root.kind not in MODELS:
+            faults.refuse(
+                root.name,
+                f"`{root.kind}` is a class of its own, and its layers are known to its code alone",
+                "build the model with keras.Model(inputs, outputs) or Sequential",
+            )
+            faults.stop()
+        raise Odd("no model")
+    policies = {policy(part.config.get("dtype")) for part in every(root.model)}
+    mixed = sorted(set(PRECISIONS) & policies)
+    writer = Writer(root.model, faults, bool(mixed))
+    made, outputs = writer.spec()
+    plain: dict[str, Any] = {"modelspec": 1, "name": legal(root.model.name), **made}
+    plain |= ends(saved, faults, root.model, outputs)
+    if mixed:
+        plain.setdefault("train", {})["precision"] = PRECISIONS[mixed[0]]
+    return root.model, header(saved, faults) + write(plain), writer.places
+
+
+def ends(saved: Saved, faults: Faults, model: Any, outputs: dict[str, str]) -> dict[str, Any]:
+    """`outputs` with losses and metrics, and `train`."""
+    if not saved.compiled:
+        return {"outputs": listed(outputs)}
+    compiled = Compiled(saved.compiled, faults)
+    keys = list(model.outputs) if isinstance(model.outputs, dict) else None
+    named = keys or [tensor.part for tensor in tensors(model.outputs)]
+    asked = compiled.outputs(dict(zip(named, outputs, strict=False)))
+    optimizer = compiled.optimizer()
+    made: dict[str, Any] = {"outputs": listed(outputs)}
+    if any(asked.values()):
+        made["outputs"] = {
+            name: {**({} if name == text else {"from": text}), **asked.get(name, {})}
+            for name, text in outputs.items()
+        }
+        if optimizer is not None and any("loss" in one for one in asked.values()):
+            made["train"] = {"optimizer": optimizer}
+    return made
+
+
+def header(saved: Saved, faults: Faults) -> str:
+    """The first lines: where the spec comes from, and what did not come along."""
+    version = f", saved by Keras {saved.version}" if saved.version else ""
+    lines = [
+        f"Imported from {os.path.basename(saved.path)}{version}.",
+        *map(sentence, faults.notes),
+    ]
+    return "".join(f"# {' '.join(line.split())}\n" for line in lines) + "\n"
+
+
+def sentence(text: str) -> str:
+    return f"Note: {text}."
+
+
+def facts(graph: Graph, saved: Saved) -> dict[str, Any]:
+    """What a run depends on besides its spec; the same for the same file."""
+    from importlib.metadata import version
+
+    return {
+        "modelspec": version("modelspec-torch"), "numpy": np.__version__,
+        "python": platform.python_version(), "machine": platform.machine(),
+        "imported": os.path.basename(saved.path), "keras": saved.version,
+        "spec": "spec.yaml", "seed": 0, "parameters": graph.parameters,
+    }  # fmt: skip
+
+
+def keep(folder: str, text: str, arrays: Mapping[str, Array] | None, known: dict[str, Any]) -> None:
+    """Write the folder; an earlier one of the name is put aside. The spec makes it a run."""
+    put_aside(folder)
+    os.makedirs(folder, exist_ok=True)
+    put(os.path.join(folder, "encoders.json"), b"{}")
+    put(os.path.join(folder, "run.json"), (json.dumps(known, indent=1) + "\n").encode())
+    if arrays is not None:
+        file = os.path.join(folder, "weights.safetensors")
+        plain = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+        save_file(plain, file, metadata={"format": "modelspec"})
+    put(os.path.join(folder, "spec.yaml"), text.encode())
+
+
+def put(path: str, content: bytes) -> None:
+    """A small file, written aside and renamed into place."""
+    with open(f"{path}.new", "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(f"{path}.new", path)
+
+
+def put_aside(folder: str) -> None:
+    """An earlier run of this name is kept under the next free number."""
+    if not os.path.isdir(folder) or not os.listdir(folder):
+        return
+    number = 1
+    while os.path.exists(f"{folder}-{number}"):
+        number += 1
+    os.rename(folder, f"{folder}-{number}")

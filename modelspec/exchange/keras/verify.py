@@ -1,0 +1,122 @@
+"""Proof of an import: Keras and the run on the same random inputs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from modelspec.exchange.keras.faults import rejected
+from modelspec.exchange.keras.hdf5 import Array
+from modelspec.model.graph import Graph
+
+TOLERANCE = 1e-4
+SAMPLES, OPEN_SIZE = 2, 16
+
+
+class Compared(NamedTuple):
+    """One output on both sides: the largest difference, relative to Keras's largest value."""
+
+    name: str
+    difference: float
+
+    @property
+    def fails(self) -> bool:
+        return not self.difference <= TOLERANCE
+
+
+def verify(path: str, folder: str, description: str | None = None) -> list[Compared]:
+    """Each output of the model at `path` and of the run that it was imported to.
+
+    Runs Keras's own code, never code in the archive. Raises Rejected where Keras is not there.
+    """
+    from modelspec.engine import run as runs
+
+    model = loaded(path, description)
+    run = runs.load(folder)
+    inputs = dict(drawn(run.graph))
+    theirs = predicted(model, inputs)
+    ours = run.predict(inputs)
+    return [
+        Compared(name, apart(mine, other))
+        for (name, mine), other in zip(ours.items(), theirs, strict=True)
+    ]
+
+
+def loaded(path: str, description: str | None) -> Any:
+    """The model as Keras itself reads it."""
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    try:
+        import keras
+    except ImportError:
+        raise rejected(
+            "needs-extra", "`--verify` runs the model in Keras too", help="pip install keras"
+        ) from None
+    if path.endswith(".json"):
+        raise rejected(
+            "not-keras", "a JSON file has no weights to verify", notes=path,
+            help="verify the .keras or .h5 file, or weights with `--spec model.json`",
+        )  # fmt: skip
+    if description is not None:
+        with open(description, encoding="utf-8") as stream:
+            model = keras.models.model_from_json(stream.read(), custom_objects=applications())
+        model.load_weights(path)
+        return model
+    return keras.saving.load_model(path, custom_objects=applications(), compile=False)
+
+
+def applications() -> dict[str, Any]:
+    """The layers of Keras's own reference applications that are not among its layers."""
+    from keras.src.applications import convnext, inception_resnet_v2
+
+    return {
+        "LayerScale": convnext.LayerScale,
+        "StochasticDepth": convnext.StochasticDepth,
+        "CustomScaleLayer": inception_resnet_v2.CustomScaleLayer,
+    }
+
+
+def drawn(graph: Graph) -> Iterator[tuple[str, Array]]:
+    """Random samples for each input; integers stay below what they are looked up in."""
+    from modelspec.engine import wanted
+
+    generator = np.random.default_rng(0)
+    sizes: dict[Any, int] = {}
+    for one in wanted.inputs(graph):
+        dims = [d if isinstance(d, int) else sizes.setdefault(d, OPEN_SIZE) for d in one.shape]
+        shape = (SAMPLES, *dims)
+        if one.dtype.startswith("float") or one.dtype == "bfloat16":
+            kind = "float32" if one.dtype == "bfloat16" else one.dtype
+            yield one.name, generator.normal(size=shape).astype(kind)
+        else:
+            yield one.name, generator.integers(0, max(one.high, 1), shape).astype(one.dtype)
+
+
+def predicted(model: Any, inputs: dict[str, Array]) -> list[Array]:
+    """Keras's outputs, in the order of the model's description."""
+    struct = getattr(model, "_inputs_struct", None)
+    values = list(inputs.values())
+    given: Any = values[0] if len(values) == 1 else values
+    if isinstance(struct, dict):
+        given = dict(zip(struct, values, strict=True))
+    made = model(given, training=False)
+    import keras
+
+    if isinstance(made, dict):
+        made = list(made.values())
+    return [keras.ops.convert_to_numpy(one) for one in keras.tree.flatten(made)]
+
+
+def apart(mine: Array, other: Array) -> float:
+    """The largest difference, relative to the largest of Keras's values."""
+    if mine.shape != other.shape:
+        return float("inf")
+    if not mine.size:
+        return 0.0
+    a, b = mine.astype("float64"), other.astype("float64")
+    if not (np.isfinite(a) == np.isfinite(b)).all():
+        return float("inf")
+    largest = float(np.abs(b).max())
+    return float(np.abs(a - b).max()) / (largest or 1.0)

@@ -1,0 +1,236 @@
+"""Which tensor of a Keras file is which weight of the graph: each is matched, none is left over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from modelspec.catalog.words import snake
+from modelspec.exchange.keras.entries import RECURRENT
+from modelspec.exchange.keras.faults import Faults
+from modelspec.exchange.keras.hdf5 import Array, Stored
+from modelspec.exchange.keras.model import MODELS, Model, Part
+from modelspec.language.layer import Weight
+from modelspec.model.graph import Graph
+
+#: Attributes of Keras's attention layers, by the first part of our weights' names.
+DENSE = {"query": "query_dense", "key": "key_dense", "value": "value_dense", "gate": "gate_dense",
+         "attention_output": "output_dense"}  # fmt: skip
+#: Parts of a file that are no weights of the model.
+ASIDE = frozenset(("optimizer", "seed_generator", "_random_generator", "metrics", "loss_tracker",
+         "random_generator", "_metrics", "_loss_tracker", "compile_metrics", "_compile_metrics",
+         "_compile_loss"))  # fmt: skip
+#: Names that Keras 2 gave to weights -> their names today.
+OLD = {"depthwise_kernel": "kernel"}
+
+
+class Pair(NamedTuple):
+    """One weight of ours, and where Keras's file has it."""
+
+    name: str
+    weight: Weight
+    place: str
+
+
+class Matched:
+    """The weights of a graph, found in a Keras file."""
+
+    def __init__(
+        self, graph: Graph, places: Mapping[Part, str], stored: Stored, faults: Faults
+    ) -> None:
+        self.graph, self.places, self.stored, self.faults = graph, places, stored, faults
+        self.found: dict[str, str] = {}
+        self.again: set[str] = set()  # tensors that the file has a second time
+        self.wrong: list[str] = []
+
+    def arrays(self, model: Model) -> dict[str, Array]:
+        """Every weight by its full name; raises Rejected with all that does not fit."""
+        if "layer_names" in self.stored.groups[""].attrs or "model_weights" in self.stored.groups:
+            self.by_layers(model)
+        else:
+            for pair in self.of_model(model, ""):
+                self.take(pair)
+            self.leftover(p for p in self.stored.sets if not ASIDE & set(p.split("/")))
+        self.report()
+        weights = self.graph.weights()
+        return {
+            name: self.stored.tensor(place).reshape(sizes(weights[name]))
+            for name, place in self.found.items()
+        }
+
+    def take(self, pair: Pair) -> None:
+        place = self.located(pair.place)
+        if place is None:
+            self.wrong.append(f"`{pair.name}` is not in the file ({pair.place})")
+            return
+        shape = self.stored.shape(place)
+        if shape != pair.weight.shape and not (shape == (1,) and pair.weight.shape == ()):
+            self.wrong.append(
+                f"`{pair.name}` is {list(pair.weight.shape)}, and {list(shape)} in the file"
+            )
+        first = self.found.setdefault(pair.name, place)
+        if first != place:
+            self.again.add(place)
+
+    def located(self, place: str) -> str | None:
+        """A place as this file writes it: versions differ in underscores and a word."""
+        old = place.replace("layers/", "_layer_checkpoint_dependencies/")
+        for one in (place, old):
+            if one in self.stored.sets:
+                return one
+            folders = one.split("/")
+            for at, folder in enumerate(folders):
+                if folder in DENSE.values() or folder in ("layer", "cell"):
+                    hidden = "/".join([*folders[:at], f"_{folder}", *folders[at + 1 :]])
+                    if hidden in self.stored.sets:
+                        return hidden
+        return None
+
+    def leftover(self, places: Iterable[str]) -> None:
+        """Tensors of the file that no weight of ours is."""
+        used = set(self.found.values()) | self.again
+        self.wrong += [
+            f"the file's `{place}` {list(self.stored.shape(place))} is no weight of the spec"
+            for place in places
+            if place not in used and self.stored.sets[place].dtype.kind not in "OSU"
+        ]
+
+    def report(self) -> None:
+        missing = [n for n in self.graph.weights() if n not in self.found]
+        told = " ".join(self.wrong)
+        self.wrong += [
+            f"`{name}` is not in the file" for name in missing if f"`{name}`" not in told
+        ]
+        if self.wrong:
+            shown = self.wrong[:12]
+            more = [f"and {len(self.wrong) - 12} more"] if len(self.wrong) > 12 else []
+            self.faults.report.error(
+                "weights-left",
+                "every weight of the spec is in the Keras file, and every one of the file in the "
+                "spec",
+                notes=[self.stored.path, *shown, *more],
+                help="the file may belong to another model",
+            )
+        self.faults.stop()
+
+    # -- Keras 3: by the place of each layer among those of its class -------------------------
+
+    def of_model(self, model: Model, prefix: str) -> Iterator[Pair]:
+        counts: dict[str, int] = {}
+        for part in model.parts:
+            if part.is_operation or (model.sequential and part.is_input):
+                continue
+            name = unique(snake_of(part), counts)
+            yield from self.of_part(part, f"{prefix}layers/{name}")
+
+    def of_part(self, part: Part, prefix: str) -> Iterator[Pair]:
+        if part.model is not None:
+            yield from self.of_model(part.model, f"{prefix}/")
+            return
+        if part.wrapped is not None:
+            yield from self.of_part(part.wrapped, f"{prefix}/layer")
+        counts: dict[str, int] = {}
+        for name, weight in self.owned(part):
+            if part.wrapped is not None and weight.name.startswith("layer."):
+                continue
+            folder = folder_of(part, weight.name.rpartition(".")[0])
+            at = counts[folder] = counts.get(folder, -1) + 1
+            yield Pair(name, weight, f"{prefix}/{folder}vars/{at}")
+
+    def owned(self, part: Part) -> list[tuple[str, Weight]]:
+        """The weights of a layer in Keras's order: those that are trained first."""
+        owner = self.graph.owners.get(self.places.get(part, "?"))
+        if owner is None:
+            return []
+        state = {"moving_mean", "moving_variance", "mean", "variance", "count", "vector_u",
+                 "moving_stddev", "renorm_mean", "renorm_stddev"}  # fmt: skip
+        return [
+            (owner.name(weight), weight)
+            for last in (False, True)
+            for weight in owner.weights
+            if (weight.name in state) == last
+        ]
+
+    # -- Keras 2 and .h5: by the names of layers, their weights in order ----------------------
+
+    def by_layers(self, model: Model) -> None:
+        root = "model_weights" if "model_weights" in self.stored.groups else ""
+        start = f"{root}/" if root else ""
+        for part in model.parts:
+            wanted = self.legacy(part)
+            group = f"{start}{part.name}"
+            listed = self.stored.names(group, "weight_names") if group in self.stored.groups else []
+            places = [f"{group}/{name}" for name in listed]
+            if len(places) != len(wanted):
+                self.wrong.append(
+                    f"layer `{part.name}` has {len(wanted)} weights, and {len(places)} in the file"
+                )
+                continue
+            for (name, weight), place in zip(wanted, places, strict=True):
+                self.take(Pair(name, weight, place))
+                self.named_alike(weight, place, wanted)
+        self.leftover(p for p in self.stored.under(root) if "optimizer_weights" not in p)
+
+    def named_alike(self, weight: Weight, place: str, wanted: list[tuple[str, Weight]]) -> None:
+        """Hold the order to the names that the file gives."""
+        theirs = place.rpartition("/")[2].partition(":")[0]
+        ours = weight.name.rpartition(".")[2]
+        known = {one.name.rpartition(".")[2] for _, one in wanted}
+        if theirs in known and OLD.get(theirs, theirs) != ours:
+            self.wrong.append(f"`{ours}` stands where the file has `{place}`")
+
+    def legacy(self, part: Part) -> list[tuple[str, Weight]]:
+        """A layer's weights as .h5 files order them: those that learn, then the others."""
+        listed = list(self.flat(part, True))
+        return [(n, w) for n, w, t in listed if t] + [(n, w) for n, w, t in listed if not t]
+
+    def flat(self, part: Part, trainable: bool) -> Iterator[tuple[str, Weight, bool]]:
+        trainable = trainable and part.config.get("trainable") is not False
+        if part.model is not None:
+            for inner in part.model.parts:
+                yield from self.flat(inner, trainable)
+            return
+        if part.wrapped is not None:
+            yield from self.flat(part.wrapped, trainable)
+        for name, weight in self.owned(part):
+            yield name, weight, trainable and weight.trainable
+
+
+def sizes(weight: Weight) -> tuple[int, ...]:
+    return tuple(dim for dim in weight.shape if isinstance(dim, int))
+
+
+def folder_of(part: Part, head: str) -> str:
+    """Where a layer keeps the weights whose names begin with `head.`, with a slash behind."""
+    if part.kind in RECURRENT:
+        return "cell/"
+    if part.kind == "Bidirectional":
+        side, _, rest = head.partition(".")
+        inner = part.config.get("layer" if side == "forward" else "backward_layer")
+        inside = Part({**(inner or part.config["layer"])}, Faults(""))
+        return f"{side}_layer/{folder_of(inside, rest)}"
+    if part.kind == "RNN":
+        inside = Part(stacked(part.config.get("cell")), Faults(""))
+        return "cell/" + (folder_of(inside, head) if inside.kind == "StackedRNNCells" else "")
+    if part.kind == "StackedRNNCells":
+        counts: dict[str, int] = {}
+        named = [unique(snake(str(one["class_name"])), counts) for one in part.config["cells"]]
+        return f"cells/{named[int(head.removeprefix('cell'))]}/"
+    return f"{DENSE[head]}/" if head in DENSE else ""
+
+
+def stacked(cell: object) -> dict[str, object]:
+    if isinstance(cell, list):
+        return {"class_name": "StackedRNNCells", "config": {"cells": cell}}
+    return cell if isinstance(cell, dict) else {}
+
+
+def snake_of(part: Part) -> str:
+    """The name under which a container keeps a layer of its class."""
+    return snake("Functional" if part.kind in MODELS[:2] else part.kind)
+
+
+def unique(name: str, counts: dict[str, int]) -> str:
+    """`dense`, `dense_1`, ...: as Keras counts the layers of one class."""
+    count = counts[name] = counts.get(name, -1) + 1
+    return f"{name}_{count}" if count else name
