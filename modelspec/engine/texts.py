@@ -54,8 +54,6 @@ def out_of_torch(x: Any) -> NDArray[Any]:
     """Values for Python to work on, texts as they are. Not in a graph that is written down: there
     the values of one batch would become part of it.
     """
-    if not isinstance(x, Tensor):
-        return np.asarray(x)
     if tracing():
-        raise RuntimeError("hashes and vocabularies are looked up outside of torch")
-    return x.cpu().numpy()
+        raise RuntimeError("texts, hashes and vocabularies are worked on outside of torch")
+    return x.cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)

@@ -14,7 +14,7 @@ import torch
 import modelspec
 from modelspec.engine import run as runs
 from modelspec.engine.learnt import LEARNT
-from modelspec.engine.loop import Stepped
+from modelspec.engine.loop import Stepped, Warned
 from modelspec.engine.training import Trainer
 from modelspec.source.diagnostics import Rejected
 from tests.conftest import RunCli
@@ -301,3 +301,24 @@ def test_synthetic_texts_are_words(spec: SpecFile, tmp_path: Path) -> None:
     lines[-2] = "data: {train: {type: Synthetic, samples: 40}}"
     run = trained(spec("\n".join(lines)), tmp_path / "out", "train.epochs=1")
     assert all(word.startswith("word") for word in run.learnt["words"]["vocabulary"])
+
+
+def test_a_step_on_texts_is_not_compiled_and_says_so(spec: SpecFile, tmp_path: Path) -> None:
+    # A graph that torch writes down would hold the first batch's words for ever.
+    path = spec("""
+inputs: {title: {shape: [], dtype: string}}
+layers:
+  words: {type: TextVectorization, max_tokens: 50, output_sequence_length: 4}
+  embedded: {type: Embedding, input_dim: 50, output_dim: 4}
+  mean: {type: GlobalAveragePooling1D}
+  y: {type: Dense, units: 1}
+outputs: {y: {loss: mse}}
+data: {train: {type: Synthetic, samples: 24}}
+train: {epochs: 1, batch_size: 8}
+""")
+    plain = trained(path, tmp_path / "plain")
+    events = list(Trainer(graph_of(path, "train.compile=true"), str(tmp_path / "out")).run())
+    assert any("outside of torch" in str(event) for event in events if isinstance(event, Warned))
+    compiled = runs.load(str(tmp_path / "out"), device="cpu")
+    for name, value in plain.module.weights().items():
+        assert torch.equal(compiled.module.weights()[name], value)

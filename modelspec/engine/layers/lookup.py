@@ -30,7 +30,7 @@ def string_lookup(
 ) -> Any:
     if p.invert:
         return vocabulary.named(out_of_torch(x))
-    return looked_up(p, vocabulary, x, compute)
+    return looked_up(p, vocabulary, out_of_torch(x), compute)
 
 
 def looked_up(p: Tokens, vocabulary: Vocabulary, values: Any, compute: torch.dtype) -> Tensor:
