@@ -14,10 +14,23 @@ from modelspec.catalog import losses as words
 from modelspec.catalog.losses import Loss
 from modelspec.engine.distances import EPSILON, finished
 
-#: Keras clips probabilities to [EPSILON, 1 - EPSILON], the latter rounded to float32.
-HIGHEST = 1.0 - 2.0**-23
-LOW_LOG, HIGH_LOG = math.log(EPSILON), math.log(HIGHEST)
-LOW_LOGIT, HIGH_LOGIT = math.log(EPSILON / (1 - EPSILON)), math.log(HIGHEST / (1 - HIGHEST))
+#: Keras clips probabilities to [EPSILON, 1 - EPSILON], the latter rounded to their dtype.
+HIGHEST = {torch.float32: 1.0 - 2.0**-23, torch.float64: 1.0 - EPSILON}
+
+
+def clipped(probabilities: Tensor) -> Tensor:
+    return probabilities.clamp(EPSILON, HIGHEST[probabilities.dtype])
+
+
+def clipped_logs(logs: Tensor) -> Tensor:
+    """Logarithms of probabilities, clipped where those are."""
+    return logs.clamp(math.log(EPSILON), math.log(HIGHEST[logs.dtype]))
+
+
+def clipped_logits(logits: Tensor) -> Tensor:
+    """Logits of probabilities, clipped where those are."""
+    high = HIGHEST[logits.dtype]
+    return logits.clamp(math.log(EPSILON / (1 - EPSILON)), math.log(high / (1 - high)))
 
 
 def smoothed(y_true: Tensor, amount: float, towards: float) -> Tensor:
@@ -26,7 +39,7 @@ def smoothed(y_true: Tensor, amount: float, towards: float) -> Tensor:
 
 def binary(word: words.BinaryCrossentropy, y_true: Tensor, y_pred: Tensor, how: str) -> Tensor:
     y_true = smoothed(y_true, word.label_smoothing, 0.5)
-    return F.binary_cross_entropy(y_pred.clamp(EPSILON, HIGHEST), y_true, reduction=how)
+    return F.binary_cross_entropy(clipped(y_pred), y_true, reduction=how)
 
 
 def binary_logits(
@@ -34,7 +47,7 @@ def binary_logits(
 ) -> Tensor:
     y_true = smoothed(y_true, word.label_smoothing, 0.5)
     if not word.from_logits:  # clipped where Keras clips the probability
-        logits = logits.clamp(LOW_LOGIT, HIGH_LOGIT)
+        logits = clipped_logits(logits)
     return F.binary_cross_entropy_with_logits(logits, y_true, reduction=how)
 
 
@@ -42,7 +55,7 @@ def categorical(
     word: words.CategoricalCrossentropy, y_true: Tensor, y_pred: Tensor, how: str
 ) -> Tensor:
     y_pred = y_pred / y_pred.sum(word.axis, keepdim=True)
-    return expected(word, y_true, y_pred.clamp(EPSILON, HIGHEST).log(), how)
+    return expected(word, y_true, clipped(y_pred).log(), how)
 
 
 def categorical_logits(
@@ -50,7 +63,7 @@ def categorical_logits(
 ) -> Tensor:
     logs = torch.log_softmax(logits, word.axis)
     if not word.from_logits:
-        logs = logs.clamp(LOW_LOG, HIGH_LOG)
+        logs = clipped_logs(logs)
     return expected(word, y_true, logs, how)
 
 
@@ -67,7 +80,7 @@ def sparse(
     word: words.SparseCategoricalCrossentropy, y_true: Tensor, y_pred: Tensor, how: str
 ) -> Tensor:
     right = y_pred.gather(-1, y_true[..., None]).squeeze(-1) / y_pred.sum(-1)
-    return -finished(right.clamp(EPSILON, HIGHEST).log(), how)
+    return -finished(clipped(right).log(), how)
 
 
 def sparse_logits(
@@ -76,7 +89,7 @@ def sparse_logits(
     if word.from_logits:
         flat = logits.flatten(0, -2), y_true.flatten()
         return F.cross_entropy(*flat, reduction=how).view(() if how == "mean" else y_true.shape)
-    logs = torch.log_softmax(logits, -1).clamp(LOW_LOG, HIGH_LOG)
+    logs = clipped_logs(torch.log_softmax(logits, -1))
     values = F.nll_loss(logs.flatten(0, -2), y_true.flatten(), reduction=how)
     return values.view(() if how == "mean" else y_true.shape)
 
@@ -96,7 +109,7 @@ def binary_focal(
     y_true = smoothed(y_true, word.label_smoothing, 0.5)
     if word.from_logits:
         y_pred = torch.sigmoid(y_pred)
-    values = F.binary_cross_entropy(y_pred.clamp(EPSILON, HIGHEST), y_true, reduction="none")
+    values = F.binary_cross_entropy(clipped(y_pred), y_true, reduction="none")
     right = y_true * y_pred + (1 - y_true) * (1 - y_pred)
     values = values * (1.0 - right) ** word.gamma
     if word.apply_class_balancing:
@@ -110,7 +123,7 @@ def categorical_focal(
     y_true = smoothed(y_true, word.label_smoothing, 1.0 / y_true.shape[-1])
     if word.from_logits:
         y_pred = torch.softmax(y_pred, word.axis)
-    shares = (y_pred / y_pred.sum(word.axis, keepdim=True)).clamp(EPSILON, HIGHEST)
+    shares = clipped(y_pred / y_pred.sum(word.axis, keepdim=True))
     each = -y_true * shares.log() * (1.0 - shares) ** word.gamma
     return finished(word.alpha * each.sum(word.axis), how)
 

@@ -74,6 +74,18 @@ def test_no_function_of_keras_is_missing(name):
         assert find("activations", name) in ACTIVATIONS
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("case", [case for case in CASES if case != "Sparsemax"], ids=str)
+def test_other_dtypes_are_kept_within_their_precision(case, dtype):
+    torch.manual_seed(0)
+    x = (torch.randn(4, 6, 6) * 3).to(dtype)
+    ours, theirs = activate(bind("activations", case), x), keras_function(case)(x)
+    assert ours.dtype == dtype
+    step = torch.finfo(dtype).eps  # at 1, which is the size of what is added up
+    near = {"rtol": 1e-12, "atol": 1e-12} if step < 1e-9 else {"rtol": 2 * step, "atol": step}
+    torch.testing.assert_close(ours, theirs.to(dtype), **near)
+
+
 @pytest.mark.parametrize("axis", [-1, 1])
 def test_sparsemax_is_the_nearest_distribution_and_that_of_keras_where_one_value_is_left(axis):
     """Where several are, Keras 3.15 adds running sums up twice: its values sum to less than 1."""

@@ -216,6 +216,17 @@ def test_known_logits_are_clipped_where_keras_clips(case):
     agree(ours, keras_loss(case)(y_true, y_pred), logits)
 
 
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_double_precision_is_kept(case):
+    y_true, y_pred = batch(case, (4, 3, 5))
+    y_pred = y_pred.detach().double().requires_grad_()
+    ours = loss(bind("losses", case), y_true, y_pred)
+    theirs = keras_loss(case, dtype="float64")(y_true, y_pred)
+    assert ours.dtype == torch.float64
+    # Clipped as in single precision: `1 - 1e-7` is another number there.
+    torch.testing.assert_close(ours, theirs.double(), rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_halves_are_computed_in_single_precision(dtype):
     y_pred, y_true = torch.rand(4, 3).to(dtype), torch.randint(0, 2, (4, 3))
