@@ -13,10 +13,12 @@ from modelspec.model.graph import Graph
 from modelspec.model.lint import lint
 from modelspec.model.overrides import override
 from modelspec.model.resolve import resolve
+from modelspec.source.garbage import kept
 from modelspec.source.text import Source
 from modelspec.source.tree import parse
 
 
+@kept
 def compile(
     source: Source,
     settings: Iterable[str] = (),

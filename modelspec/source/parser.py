@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-
 from .diagnostics import Rejected, Report
+from .garbage import kept
 from .nodes import Entry, Mapping, Scalar, Sequence
 from .refused import Refusals
 from .scalars import TooLong, resolve
@@ -23,17 +22,12 @@ MAX_NODES = 1_000_000
 MAX_SCALAR = 1024 * 1024
 
 
+@kept
 def parse(source: Source) -> Node:
     """The tree of a text. Raises Rejected with every error that could be found."""
     source.refuse_forbidden_characters()
     builder = Builder(source)
-    collecting = gc.isenabled()
-    gc.disable()  # all of the tree stays alive: to search it for garbage takes a third of the time
-    try:
-        builder.run()
-    finally:
-        if collecting:
-            gc.enable()
+    builder.run()
     builder.refused.report.raise_if_errors()
     if builder.root is None or _is_blank(builder.root):
         raise Rejected(_empty(source))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modelspec.model.graph import Graph
 from modelspec.model.lints.findings import Finding, maker
-from modelspec.model.spec import Call, Definition
+from modelspec.model.spec import Definition
 
 
 def inputs(graph: Graph) -> Iterator[Finding]:
@@ -84,15 +84,13 @@ def layers(graph: Graph) -> Iterator[Finding]:
         step = maker(program, id)
         if step is not None:
             waiting += step.reads()
-    led: set[Call] = set()
-    for step in program.steps:
-        if any(id in needed for id in step.outputs):
-            led.add(step.call)
-            led.update(outermost(graph, step.name))
-    reported: set[Call] = set()
+    led = {
+        step.name.split(".")[0]
+        for step in program.steps
+        if any(id in needed for id in step.outputs)
+    }
     for call in graph.spec.body.calls:
-        if call not in led and call.definition.body is None and call not in reported:
-            reported.add(call)
+        if call.name not in led and call.definition.body is None:
             yield Finding(
                 "unused-layer",
                 "a layer that leads to no output is computed for nothing",
@@ -101,12 +99,6 @@ def layers(graph: Graph) -> Iterator[Finding]:
                 by=call,
                 help=f"make it an output, or take it away: outputs: [{call.name}, ...]",
             )
-
-
-def outermost(graph: Graph, path: str) -> list[Call]:
-    """The call of the model itself that a step inside a graph belongs to."""
-    head = path.split(".")[0]
-    return [call for call in graph.spec.body.calls if call.name == head]
 
 
 def fields(graph: Graph) -> Iterator[Finding]:
