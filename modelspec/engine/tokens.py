@@ -36,7 +36,7 @@ def nested(p: TextVectorization, given: Any) -> Any:
 
 def standard(p: TextVectorization, text: str) -> str:
     if p.standardize in ("lower", "lower_and_strip_punctuation"):
-        text = text.translate(LOWER)
+        text = text.lower() if text.isascii() else text.translate(LOWER)
     if p.standardize in ("strip_punctuation", "lower_and_strip_punctuation"):
         text = text.translate(BARE)
     return text

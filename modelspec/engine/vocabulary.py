@@ -33,8 +33,7 @@ class Vocabulary:
         self.places_of = {token: start + at for at, token in enumerate(tokens)}
         if layer.mask_token is not None:
             self.places_of[layer.mask_token] = 0 if layer.output_mode == "int" else DROPPED
-        several = layer.num_oov_indices > 1
-        self.hash = Hash(layer.num_oov_indices, layer.salt) if several else None
+        self.hash = Hash(max(1, layer.num_oov_indices), layer.salt)
         self.rarity = None if rarity is None else self.padded(rarity)
 
     def padded(self, rarity: list[float]) -> Array:
@@ -48,15 +47,17 @@ class Vocabulary:
 
     def places(self, values: Array) -> Array:
         """The place of each token, int64; raises Rejected where one has none."""
-        known, unknown = self.places_of, self.unknown
-        found = [
-            unknown(token) if (place := known.get(token)) is None else place
-            for token in values.reshape(-1).tolist()
-        ]
+        known, flat = self.places_of, values.reshape(-1).tolist()
+        if self.layer.num_oov_indices == 1:
+            shared = self.layer.oov_start
+            found = [known.get(token, shared) for token in flat]
+        else:
+            unknown = self.unknown
+            found = [unknown(t) if (place := known.get(t)) is None else place for t in flat]
         return np.array(found, np.int64).reshape(values.shape)
 
     def unknown(self, token: Any) -> int:
-        """The place of a token that is not in the vocabulary."""
+        """The place of a token that is not in the vocabulary, where there is none or several."""
         layer = self.layer
         if layer.num_oov_indices == 0:
             refuse(
@@ -66,8 +67,6 @@ class Vocabulary:
                 f"`{token}` is not in its vocabulary",
                 help=["`num_oov_indices: 1` gives unknown ones a place"],
             )
-        if self.hash is None:
-            return layer.oov_start
         if layer.oov_method == "floormod":
             return layer.oov_start + int(token) % int(layer.num_oov_indices)
         return layer.oov_start + self.hash.bin(token)
