@@ -25,5 +25,5 @@ def kept(build: Callable[P, R]) -> Callable[P, R]:
             if collecting:
                 gc.enable()
 
-    run.__doc__, run.__name__, run.__wrapped__ = build.__doc__, build.__name__, build  # type: ignore[attr-defined]
+    run.__doc__, run.__name__ = build.__doc__, build.__name__
     return run
