@@ -14,7 +14,7 @@ from torch import Tensor
 
 from modelspec.model.graph import Graph, Program, Step
 from modelspec.model.spec import Definition
-from modelspec.source.diagnostics import Rejected, Report
+from modelspec.source.diagnostics import Rejected, Report, Unreadable
 
 if TYPE_CHECKING:
     from modelspec.engine.vocabulary import Vocabulary
@@ -124,7 +124,26 @@ def read_states(folder: str) -> dict[str, State]:
     from modelspec.engine.checkpoint import read_json
 
     path = os.path.join(folder, LEARNT)
-    return read_json(path) if os.path.exists(path) else {}
+    if not os.path.exists(path):
+        return {}
+    states = read_json(path)
+    for layer, state in states.items():
+        if not whole(state):
+            raise Unreadable(path, f"damaged: `{layer}` is no vocabulary")
+    return states
+
+
+def whole(state: Any) -> bool:
+    """Whether this is a vocabulary: tokens, and for `tf_idf` a weight for each."""
+    tokens = state.get("vocabulary") if isinstance(state, dict) else None
+    if not isinstance(tokens, list) or not all(isinstance(one, str | int) for one in tokens):
+        return False
+    rarity = state.get("idf_weights", [0.0] * len(tokens))
+    return (
+        isinstance(rarity, list)
+        and len(rarity) == len(tokens)
+        and all(isinstance(one, float | int) for one in rarity)
+    )
 
 
 def brought(graph: Graph) -> dict[str, State]:

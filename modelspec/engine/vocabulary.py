@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from modelspec.catalog.layers.lookup import IntegerLookup, Tokens
 from modelspec.engine.data.wanted import refuse
 from modelspec.engine.hashing import Hash
+from modelspec.engine.learnt import LEARNT
 from modelspec.language.word import Reject
 from modelspec.model.spec import Definition
 from modelspec.source.diagnostics import Unreadable
@@ -86,6 +88,10 @@ def vocabulary_of(definition: Definition, state: Mapping[str, Any] | None) -> Vo
     """A layer's vocabulary: learnt before, given, or in a file; None where it has none yet."""
     layer: Any = definition.layer
     if state is not None:
+        room = math.inf if layer.max_tokens is None else layer.max_tokens - layer.token_start
+        if len(state["vocabulary"]) > max(room, 0):
+            raise Unreadable(LEARNT, f"of another model: `{definition.path}` has more tokens than "
+                             "`max_tokens`")  # fmt: skip
         return Vocabulary(layer, state["vocabulary"], state.get("idf_weights"))
     if isinstance(layer.vocabulary, list):
         return Vocabulary(layer, layer.tokens(layer.vocabulary), layer.idf_weights)

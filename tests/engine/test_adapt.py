@@ -322,3 +322,20 @@ train: {epochs: 1, batch_size: 8}
     compiled = runs.load(str(tmp_path / "out"), device="cpu")
     for name, value in plain.module.weights().items():
         assert torch.equal(compiled.module.weights()[name], value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[]", '{"words": []}', '{"words": {"vocabulary": [1.5]}}', "{",
+     '{"words": {"vocabulary": ["a"], "idf_weights": [1, 2]}}',
+     json.dumps({"words": {"vocabulary": [str(n) for n in range(29)]}})],
+    ids=["list", "no state", "no token", "no json", "weights", "too many"],
+)  # fmt: skip
+def test_a_damaged_vocabulary_is_named(reviews: Path, tmp_path: Path, text: str) -> None:
+    folder = tmp_path / "out"
+    graph = graph_of(reviews)
+    runs.create(str(folder), graph, {})
+    (folder / "weights.safetensors").write_bytes(b"")
+    (folder / LEARNT).write_text(text, encoding="utf-8")
+    with pytest.raises(modelspec.Unreadable, match=LEARNT):
+        _ = runs.load(str(folder), device="cpu").module
