@@ -33,7 +33,13 @@ class Word:
     source: ClassVar[str] = ""  # the paper that the word comes from
 
     def __init_subclass__(cls) -> None:
-        own = {name: kind for name, kind in vars(cls).items() if isinstance(kind, Kind)}
+        mixed_in = [base for base in cls.__bases__ if not issubclass(base, Word)]
+        own = {
+            name: kind
+            for home in (*mixed_in, cls)
+            for name, kind in vars(home).items()
+            if isinstance(kind, Kind)
+        }
         merged = {**cls.arguments, **own}
         # A subclass may take an argument away by setting its name to None.
         cls.arguments = {n: k for n, k in merged.items() if getattr(cls, n, None) is not None}

@@ -136,25 +136,28 @@ class Conv3D(Convolution):
     rank = 3
 
 
-class DepthwiseConvolution(Convolution):
-    """Convolution of each channel on its own."""
+# Kernels of other kinds are mixed into `Convolution`, which `self` is.
 
-    strides_dilated = True
-    filters = None  # type: ignore[assignment]
-    groups = None  # type: ignore[assignment]
-    kernel_initializer = None
-    kernel_regularizer = None
-    kernel_constraint = None
+
+class Depthwise:
+    """Each channel is convolved on its own."""
+
+    strides_dilated: ClassVar[bool] = True
+    filters: Any = None
+    groups: Any = None
+    kernel_initializer: Any = None
+    kernel_regularizer: Any = None
+    kernel_constraint: Any = None
     depth_multiplier = Int("Output channels for each input channel.", default=1, min=1)
     depthwise_initializer = initializer("How the kernel starts.", "glorot_uniform")
     depthwise_regularizer = regularizer("Penalty on the kernel.")
     depthwise_constraint = constraint("Projection of the kernel after each update.")
 
-    def shape(self, x: Shape) -> Shape:
+    def shape(self: Any, x: Shape) -> Shape:
         channels = times(self.channels(x), self.depth_multiplier)
         return joined(self.slid(x), channels, self.data_format)
 
-    def weights(self, x: Shape) -> Iterator[Weight]:
+    def weights(self: Any, x: Shape) -> Iterator[Weight]:
         channels = self.channels(x)
         yield Weight(
             "kernel",
@@ -166,31 +169,31 @@ class DepthwiseConvolution(Convolution):
         if self.use_bias:
             yield self.bias(times(channels, self.depth_multiplier))
 
-    def flops(self, output: Shape, x: Shape) -> int | None:
-        count = size(output)
-        return None if count is None else count * (2 * prod(self.kernel_size) + self.use_bias)
+    def flops(self: Any, output: Shape, x: Shape) -> int | None:
+        count, window = size(output), prod(self.kernel_size)
+        return None if count is None else count * (2 * window + bool(self.use_bias))
 
 
-class DepthwiseConv1D(DepthwiseConvolution):
+class DepthwiseConv1D(Depthwise, Convolution):
     """Convolution of each channel on its own, over time."""
 
     rank = 1
 
 
-class DepthwiseConv2D(DepthwiseConvolution):
+class DepthwiseConv2D(Depthwise, Convolution):
     """Convolution of each channel on its own, over an image."""
 
     rank = 2
 
 
-class SeparableConvolution(Convolution):
-    """A convolution of each channel on its own, then one that mixes channels cell by cell."""
+class Separable:
+    """Each channel is convolved on its own, then all are mixed cell by cell."""
 
-    strides_dilated = True
-    groups = None  # type: ignore[assignment]
-    kernel_initializer = None
-    kernel_regularizer = None
-    kernel_constraint = None
+    strides_dilated: ClassVar[bool] = True
+    groups: Any = None
+    kernel_initializer: Any = None
+    kernel_regularizer: Any = None
+    kernel_constraint: Any = None
     depth_multiplier = Int("Channels in between for each input channel.", default=1, min=1)
     depthwise_initializer = initializer("How the depthwise kernel starts.", "glorot_uniform")
     pointwise_initializer = initializer("How the pointwise kernel starts.", "glorot_uniform")
@@ -199,10 +202,10 @@ class SeparableConvolution(Convolution):
     depthwise_constraint = constraint("Projection of the depthwise kernel after each update.")
     pointwise_constraint = constraint("Projection of the pointwise kernel after each update.")
 
-    def shape(self, x: Shape) -> Shape:
+    def shape(self: Any, x: Shape) -> Shape:
         return joined(self.slid(x), self.filters, self.data_format)
 
-    def weights(self, x: Shape) -> Iterator[Weight]:
+    def weights(self: Any, x: Shape) -> Iterator[Weight]:
         channels = self.channels(x)
         yield Weight(
             "depthwise_kernel",
@@ -221,32 +224,33 @@ class SeparableConvolution(Convolution):
         if self.use_bias:
             yield self.bias(self.filters)
 
-    def flops(self, output: Shape, x: Shape) -> int | None:
+    def flops(self: Any, output: Shape, x: Shape) -> int | None:
         cells, channels = size(self.slid(x)), self.channels(x)
         if cells is None or not isinstance(channels, int):
             return None
-        between = channels * self.depth_multiplier
-        mixed = self.filters * (2 * between + self.use_bias)
-        return cells * (2 * prod(self.kernel_size) * between + mixed)
+        filters, between = int(self.filters), int(channels * self.depth_multiplier)
+        window: int = prod(self.kernel_size)
+        mixed = filters * (2 * between + bool(self.use_bias))
+        return cells * (2 * window * between + mixed)
 
 
-class SeparableConv1D(SeparableConvolution):
+class SeparableConv1D(Separable, Convolution):
     """A convolution of each channel over time, then one that mixes channels step by step."""
 
     rank = 1
 
 
-class SeparableConv2D(SeparableConvolution):
+class SeparableConv2D(Separable, Convolution):
     """A convolution of each channel over an image, then one that mixes channels cell by cell."""
 
     rank = 2
     source = "Chollet, 2017, https://arxiv.org/abs/1610.02357"
 
 
-class TransposedConvolution(Convolution):
-    """The transpose of a convolution: each cell of the input paints a window of the output."""
+class Transposed:
+    """Each cell of the input paints a window of the output."""
 
-    groups = None  # type: ignore[assignment]
+    groups: Any = None
     padding = Choice(
         "`valid` keeps every cell painted; `same` gives size * stride.",
         "valid",
@@ -257,56 +261,57 @@ class TransposedConvolution(Convolution):
         "Cells more at the end of each axis; null chooses by `padding`.", default=None, min=0
     )
 
-    def check(self) -> None:
-        super().check()
+    def check(self: Any) -> None:
+        Convolution.check(self)
         given: Any = self.output_padding  # may be None
         for more, stride in zip(given or (), self.strides, strict=False):
             if more >= stride:
                 message = f"an output padding of {more} is not below the stride, {stride}"
                 raise Reject("output_padding", message)
 
-    def shape(self, x: Shape) -> Shape:
+    def shape(self: Any, x: Shape) -> Shape:
         space, _ = split(x, self.data_format)
         painted = [self.painted(axis, length) for axis, length in enumerate(space)]
         return joined(painted, self.filters, self.data_format)
 
-    def painted(self, axis: int, length: Dim) -> Dim:
+    def painted(self: Any, axis: int, length: Dim) -> Dim:
         """The output's size along an axis of space."""
-        stride = self.strides[axis]
-        covers = self.dilation_rate[axis] * (self.kernel_size[axis] - 1) + 1
+        stride: int = self.strides[axis]
+        covers: int = self.dilation_rate[axis] * (self.kernel_size[axis] - 1) + 1
         given: Any = self.output_padding  # may be None
         if self.padding == "same" and given is None:
             return times(length, stride)
         if not isinstance(length, int):
             return None
-        more = max(stride - covers, 0) if given is None else given[axis]
+        more: int = max(stride - covers, 0) if given is None else given[axis]
         return (length - 1) * stride + (covers if self.padding == "valid" else covers % 2) + more
 
-    def weights(self, x: Shape) -> Iterator[Weight]:
+    def weights(self: Any, x: Shape) -> Iterator[Weight]:
         yield self.kernel((*self.kernel_size, self.filters, self.channels(x)))
         if self.use_bias:
             yield self.bias(self.filters)
 
-    def flops(self, output: Shape, x: Shape) -> int | None:
+    def flops(self: Any, output: Shape, x: Shape) -> int | None:
         given, made = size(x), size(output)
         if given is None or made is None:
             return None
-        return given * 2 * prod(self.kernel_size) * self.filters + made * self.use_bias
+        filters, window = int(self.filters), int(prod(self.kernel_size))
+        return given * 2 * window * filters + made * bool(self.use_bias)
 
 
-class Conv1DTranspose(TransposedConvolution):
+class Conv1DTranspose(Transposed, Convolution):
     """The transpose of a convolution over time: each step paints a window of the output."""
 
     rank = 1
 
 
-class Conv2DTranspose(TransposedConvolution):
+class Conv2DTranspose(Transposed, Convolution):
     """The transpose of a convolution: each cell of an image paints a window of the output."""
 
     rank = 2
 
 
-class Conv3DTranspose(TransposedConvolution):
+class Conv3DTranspose(Transposed, Convolution):
     """The transpose of a convolution: each cell of a volume paints a window of the output."""
 
     rank = 3

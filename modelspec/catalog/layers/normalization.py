@@ -272,13 +272,13 @@ class SpectralNormalization(Layer):
         return vars(self.inner).get("activity_regularizer")
 
     def check(self) -> None:
-        from modelspec.catalog.layers.convolution import Convolution, SeparableConvolution
+        from modelspec.catalog.layers.convolution import Convolution, Separable
         from modelspec.catalog.layers.core import Dense, Vectors
         from modelspec.catalog.layers.einsum import EinsumDense
 
         layer = self.layer.layer
         if not isinstance(layer, Dense | EinsumDense | Vectors | Convolution) or isinstance(
-            layer, SeparableConvolution
+            layer, Separable
         ):
             raise Reject(
                 "layer",

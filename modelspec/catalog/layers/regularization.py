@@ -23,9 +23,12 @@ class Disturbance(Layer):
     per_batch = True
 
 
-class Dropping(Disturbance):
-    """Drops units, of which `noise_shape` says what goes together."""
+class Dropping(Layer):
+    """Drops units in training, of which `noise_shape` says what goes together."""
 
+    accepts = "float"
+    masking = "pass"
+    per_batch = True
     rate = Float("The share of units to drop.", min=0, max=1)
     noise_shape = Dims(
         "Shape of what is drawn, the batch first: 1 drops a whole axis together, null is the "
@@ -88,9 +91,12 @@ class AlphaDropout(Dropping):
     source = "Klambauer et al., 2017, https://arxiv.org/abs/1706.02515"
 
 
-class SpatialDropout(Disturbance):
-    """Drops whole channels: the same ones everywhere along `rank` axes of space."""
+class SpatialDropout(Layer):
+    """Drops whole channels in training: the same ones along `rank` axes of space."""
 
+    accepts = "float"
+    masking = "pass"
+    per_batch = True
     source = "Tompson et al. 2014, Efficient object localization using convolutional networks"
     rank: ClassVar[int] = 0
     rate = Float("The share of channels to drop.", min=0, max=1)

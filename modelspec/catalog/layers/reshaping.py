@@ -117,35 +117,39 @@ def edges(doc: str, rank: int, default: Any) -> Either:
     return Either(doc, cells, each, default=default)
 
 
-class Edges(Moving):
-    """Changes what stands at the edges of space, `rank` axes of it."""
+def pairs(cells: Any, rank: int) -> tuple[tuple[int, int], ...]:
+    """What `edges` reads, as (before, after) for each axis."""
+    if not isinstance(cells, list):
+        return ((cells, cells),) * rank
+    if rank == 1:
+        return ((cells[0], cells[1]),)
+    return tuple((c[0], c[1]) if isinstance(c, list) else (c, c) for c in cells)
+
+
+class ZeroPadding(Layer):
+    """Zeros around `rank` axes of space."""
 
     rank: ClassVar[int] = 0
+    accepts, gives = "any", "same"
+    padding: Any
     data_format: Any = "channels_last"
 
     @property
     def takes(self) -> str:
         return axes(self.rank, self.data_format)
 
-    def pairs(self, cells: Any) -> tuple[tuple[int, int], ...]:
-        """What `edges` reads, as (before, after) for each axis."""
-        if not isinstance(cells, list):
-            return ((cells, cells),) * self.rank
-        if self.rank == 1:
-            return ((cells[0], cells[1]),)
-        return tuple((c[0], c[1]) if isinstance(c, list) else (c, c) for c in cells)
-
-
-class ZeroPadding(Edges):
-    """Zeros around."""
-
-    padding: Any
+    @property
+    def around(self) -> tuple[tuple[int, int], ...]:
+        """The cells added before and after, along each axis."""
+        return pairs(self.padding, self.rank)
 
     def shape(self, x: Shape) -> Shape:
         space, channels = split(x, self.data_format)
-        around = self.pairs(self.padding)
-        grown = [plus(d, a + b) for d, (a, b) in zip(space, around, strict=True)]
+        grown = [plus(d, a + b) for d, (a, b) in zip(space, self.around, strict=True)]
         return joined(grown, channels, self.data_format)
+
+    def flops(self, output: Shape, x: Shape) -> int | None:
+        return 0
 
 
 class ZeroPadding1D(ZeroPadding):
@@ -178,19 +182,33 @@ class ZeroPadding3D(ZeroPadding):
     data_format = data_format()
 
 
-class Cropping(Edges):
-    """Without the edges."""
+class Cropping(Layer):
+    """What is left of `rank` axes of space without their edges."""
 
+    rank: ClassVar[int] = 0
+    accepts, gives = "any", "same"
     cropping: Any
+    data_format: Any = "channels_last"
+
+    @property
+    def takes(self) -> str:
+        return axes(self.rank, self.data_format)
+
+    @property
+    def around(self) -> tuple[tuple[int, int], ...]:
+        """The cells cut before and after, along each axis."""
+        return pairs(self.cropping, self.rank)
 
     def shape(self, x: Shape) -> Shape:
         space, channels = split(x, self.data_format)
-        around = self.pairs(self.cropping)
-        for length, (a, b) in zip(space, around, strict=True):
+        for length, (a, b) in zip(space, self.around, strict=True):
             if isinstance(length, int) and a + b >= length:
                 raise Reject("cropping", f"cutting {a} and {b} leaves nothing of {length}")
-        left = [plus(d, -a - b) for d, (a, b) in zip(space, around, strict=True)]
+        left = [plus(d, -a - b) for d, (a, b) in zip(space, self.around, strict=True)]
         return joined(left, channels, self.data_format)
+
+    def flops(self, output: Shape, x: Shape) -> int | None:
+        return 0
 
 
 class Cropping1D(Cropping):
@@ -224,10 +242,11 @@ class Cropping3D(Cropping):
     data_format = data_format()
 
 
-class UpSampling(Moving):
+class UpSampling(Layer):
     """Every cell several times, along `rank` axes of space."""
 
     rank: ClassVar[int] = 0
+    accepts, gives = "any", "same"
     size = Sizes("The factor for each axis of space.", default=2)
     data_format: Any = "channels_last"
 
@@ -239,6 +258,9 @@ class UpSampling(Moving):
         space, channels = split(x, self.data_format)
         grown = [times(d, factor) for d, factor in zip(space, self.size, strict=True)]
         return joined(grown, channels, self.data_format)
+
+    def flops(self, output: Shape, x: Shape) -> int | None:
+        return 0
 
 
 class UpSampling1D(UpSampling):

@@ -22,15 +22,14 @@ from modelspec.catalog.layers.convolution import (
     Convolution,
     DepthwiseConv1D,
     DepthwiseConv2D,
-    DepthwiseConvolution,
     SeparableConv1D,
     SeparableConv2D,
-    SeparableConvolution,
-    TransposedConvolution,
 )
 from modelspec.engine.activations import activate
 from modelspec.engine.lowering import lowers
 from modelspec.engine.spatial import grid, lifted, same, ungrid
+
+Transpose = Conv1DTranspose | Conv2DTranspose | Conv3DTranspose
 
 MEMORY = {4: torch.channels_last, 5: torch.channels_last_3d}
 
@@ -46,7 +45,7 @@ def convolution(p: Convolution, w: Any, x: Tensor) -> Tensor:
 
 @lowers(DepthwiseConv1D)
 @lowers(DepthwiseConv2D)
-def depthwise(p: DepthwiseConvolution, w: Any, x: Tensor) -> Tensor:
+def depthwise(p: Convolution, w: Any, x: Tensor) -> Tensor:
     x = grid(p, x.to(w.kernel.dtype))  # (batch, channels, height, width)
     y = convolved(p, x, apart(w.kernel), bias(p, w), x.shape[1])
     return activate(p.activation, ungrid(p, y))
@@ -54,7 +53,7 @@ def depthwise(p: DepthwiseConvolution, w: Any, x: Tensor) -> Tensor:
 
 @lowers(SeparableConv1D)
 @lowers(SeparableConv2D)
-def separable(p: SeparableConvolution, w: Any, x: Tensor) -> Tensor:
+def separable(p: Convolution, w: Any, x: Tensor) -> Tensor:
     x = grid(p, x.to(w.pointwise_kernel.dtype))  # (batch, channels, height, width)
     between = convolved(p, x, apart(w.depthwise_kernel), None, x.shape[1])
     y = F.conv2d(between, kernel(p, w.pointwise_kernel), bias(p, w))  # (batch, filters, ...)
@@ -64,7 +63,7 @@ def separable(p: SeparableConvolution, w: Any, x: Tensor) -> Tensor:
 @lowers(Conv1DTranspose)
 @lowers(Conv2DTranspose)
 @lowers(Conv3DTranspose)
-def transposed(p: TransposedConvolution, w: Any, x: Tensor) -> Tensor:
+def transposed(p: Transpose, w: Any, x: Tensor) -> Tensor:
     """Torch cuts both ends alike and adds at the end; what it cannot cut is sliced off."""
     x = grid(p, x.to(w.kernel.dtype))  # (batch, channels, *space)
     cuts = [(0, 0)] * (x.ndim - 2 - p.rank) + [cut(p, axis) for axis in range(p.rank)]
@@ -129,7 +128,7 @@ def edges(p: Convolution, x: Tensor) -> list[tuple[int, int]]:
     return [same(*axis) for axis in zip(x.shape[2:], sizes, strides, dilation, strict=True)]
 
 
-def cut(p: TransposedConvolution, axis: int) -> tuple[int, int]:
+def cut(p: Transpose, axis: int) -> tuple[int, int]:
     """How many painted cells fall off before and after; below zero, how many are added."""
     stride = p.strides[axis]
     covers = p.dilation_rate[axis] * (p.kernel_size[axis] - 1) + 1

@@ -60,7 +60,7 @@ def repeat_vector(p: RepeatVector, w: Any, x: Tensor) -> Tensor:
 @lowers(ZeroPadding2D)
 @lowers(ZeroPadding3D)
 def zero_padding(p: ZeroPadding, w: Any, x: Tensor) -> Tensor:
-    around = [cells for pair in reversed(p.pairs(p.padding)) for cells in pair]
+    around = [cells for pair in reversed(p.around) for cells in pair]
     channels = [0, 0] if p.data_format == "channels_last" else []
     return F.pad(x, [*channels, *around])
 
@@ -69,7 +69,7 @@ def zero_padding(p: ZeroPadding, w: Any, x: Tensor) -> Tensor:
 @lowers(Cropping2D)
 @lowers(Cropping3D)
 def cropping(p: Cropping, w: Any, x: Tensor) -> Tensor:
-    for axis, (before, after) in enumerate(p.pairs(p.cropping), first(p)):
+    for axis, (before, after) in enumerate(p.around, first(p)):
         x = x.narrow(axis, before, x.shape[axis] - before - after)
     return x
 
