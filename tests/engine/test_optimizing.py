@@ -121,7 +121,11 @@ CASES: list[tuple[str, str, Any, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("optimizer", "callbacks", "theirs", "watching"), CASES, ids=str)
+@pytest.mark.parametrize(
+    ("optimizer", "callbacks", "theirs", "watching"),
+    CASES,
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_runs_end_as_in_keras(
     optimizer: str, callbacks: str, theirs: Any, watching: Any,
     rows: tuple[Any, Any], spec: SpecFile, tmp_path: Path,
