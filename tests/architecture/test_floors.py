@@ -15,6 +15,7 @@ HOMES = {
     "pyarrow": ENGINE,
     "PIL": ENGINE,
     "h5py": {"exchange"},
+    "keras": {"exchange"},
     "onnx": {"exchange"},
     "onnxruntime": {"exchange"},
     "yaml": {"source"},
@@ -22,7 +23,7 @@ HOMES = {
     "rich": {"cli"},
 }
 # Optional, or slow to load: only inside the functions that need them.
-LAZY = {"rich", "pyarrow", "PIL", "h5py", "onnx", "onnxruntime"}
+LAZY = {"rich", "pyarrow", "PIL", "h5py", "keras", "onnx", "onnxruntime"}
 
 # Imports that go up after all: from which file, what, and why.
 UPWARD: dict[tuple[str, str], str] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from modelspec.cli.shell import COMMANDS, modelspec
+from modelspec.cli.shell import COMMANDS, MODULES, modelspec
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md"
 
@@ -36,5 +36,6 @@ def test_its_options_say_what_they_do(name):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_module_holds_the_command_of_its_name(name):
-    path = Path(__file__).resolve().parents[2] / "modelspec" / "cli" / f"{name}.py"
+    module = MODULES.get(name, name)
+    path = Path(__file__).resolve().parents[2] / "modelspec" / "cli" / f"{module}.py"
     assert path.exists()

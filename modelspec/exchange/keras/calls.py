@@ -50,7 +50,8 @@ def call(part: Part, node: Node, faults: Faults) -> Call:
     made = Call()
     for name, value in named(part, node):
         if value is None or (name == "training" and value is False):
-            if name == "training" and value is False and matters(part):
+            if value is False and part.module is None and matters(part):
+                # Keras 3 writes it for every layer, Keras 2 where somebody said so.
                 faults.note(f"`{part.name}` is called with training=False in Keras")
             continue
         if name in ("training", "mask", "query_mask", "value_mask", "key_mask"):
@@ -81,6 +82,9 @@ def named(part: Part, node: Node) -> Iterator[tuple[str, Any]]:
         listed = args.pop(0) if args else node.kwargs.get("inputs", [])
         yield from zip(("query", "value", "key"), listed, strict=False)
         names = ("mask", "training", "return_attention_scores", "use_causal_mask")
+    elif kind.endswith(("Cell", "Cells")):
+        yield from cell_call(node)
+        return
     elif "RNN" in kind or "LSTM" in kind or kind in ("GRU", "Bidirectional"):
         names = SEQUENCES
         if args and isinstance(args[0], list):  # Keras 2 puts the states behind the sequence
@@ -93,7 +97,15 @@ def named(part: Part, node: Node) -> Iterator[tuple[str, Any]]:
     if len(args) > len(names):
         yield f"argument {len(names)}", args[len(names)]
     for key, value in node.kwargs.items():
-        yield {"inputs": "x", "sequences": "sequence"}.get(key, key), value
+        yield {"inputs": names[0], "sequences": names[0]}.get(key, key), value
+
+
+def cell_call(node: Node) -> Iterator[tuple[str, Any]]:
+    """A cell that is called by itself: one step, and its states as one list."""
+    given = dict(zip(("inputs", "states", "training"), node.args, strict=False)) | node.kwargs
+    yield "inputs", given.pop("inputs", None)
+    yield "states", list(tensors(given.pop("states", None)))
+    yield from given.items()
 
 
 def operands(part: Part) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from modelspec.catalog.refused import refused
 from modelspec.catalog.words import find
 from modelspec.exchange.keras.faults import Faults
 from modelspec.exchange.keras.model import Part
-from modelspec.exchange.keras.words import Inside, Unknown, arguments
+from modelspec.exchange.keras.words import Inside, Unknown, arguments, unpacked
 from modelspec.language.dtypes import FLOATS
 from modelspec.language.layer import Layer
 
@@ -88,9 +88,30 @@ def tidied(part: Part) -> dict[str, Any]:
         axes = config.get("attention_axes")
         if isinstance(axes, list) and axes == list(range(1, len(query) - 1)):
             del config["attention_axes"]
-    if part.kind == "Bidirectional" and mirrored(config):
-        del config["backward_layer"]
+    if part.kind == "Bidirectional":
+        for side in ("layer", "backward_layer"):
+            config[side] = zeros_left_out(config.get(side))
+        if mirrored(config):
+            del config["backward_layer"]
+    if part.kind == "RandomShear":
+        for key in ("x_factor", "y_factor"):
+            config[key] = one_sided(config.get(key))
     return config
+
+
+def zeros_left_out(layer: Any) -> Any:
+    """A layer of a Bidirectional without what Keras sets in it, and what holds here anyway."""
+    if not isinstance(layer, dict) or not isinstance(layer.get("config"), dict):
+        return layer
+    kept = {k: v for k, v in layer["config"].items() if k != "zero_output_for_mask"}
+    return {**layer, "config": kept}
+
+
+def one_sided(factor: Any) -> Any:
+    """[-0.2, 0.2], which Keras makes of 0.2, as 0.2."""
+    found = unpacked(factor)
+    symmetric = isinstance(found, list) and len(found) == 2 and found[0] == -found[1]
+    return found[1] if symmetric else found
 
 
 def last_axis(axis: Any, rank: int) -> Any:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from modelspec.exchange.keras import known
-from modelspec.exchange.keras.calls import call, single
+from modelspec.exchange.keras.calls import call, refuse, single
 from modelspec.exchange.keras.entries import KNOWN, declared, entry, own_dtype
 from modelspec.exchange.keras.faults import Faults, Odd
 from modelspec.exchange.keras.model import SHAPES, Model, Node, Part, Tensor, tensors
 from modelspec.exchange.keras.names import Names
+from modelspec.exchange.keras.sharing import Sharing
 from modelspec.language.layer import Layer
 
 Plain = dict[str, Any]
@@ -24,17 +25,8 @@ class Writer:
     def __init__(self, model: Model, faults: Faults, mixed: bool) -> None:
         self.model, self.faults, self.mixed = model, faults, mixed
         self.places: dict[Part, str] = {}
-        self.hoisted: dict[Any, tuple[str, Part]] = {}
+        self.sharing = Sharing(model)
         self.top: Plain = {}
-        seen: dict[Any, Part] = {}
-        names = Names(set())
-        for part in every(model):
-            if part.identity is None or part.is_operation:
-                continue
-            first = seen.setdefault(part.identity, part)
-            if first is not part and first.kind == part.kind and part.identity not in self.hoisted:
-                self.hoisted[part.identity] = (names.free(first.name), first)
-        self.global_names = names.taken
 
     def spec(self) -> tuple[Plain, dict[str, str]]:
         """The whole model, and the text of each output by its name."""
@@ -46,15 +38,14 @@ class Writer:
 
     def shared(self, part: Part) -> str | None:
         """The name of a part that several graphs share; written once, at the top."""
-        if part.identity not in self.hoisted or self.hoisted[part.identity][1].kind != part.kind:
+        name = self.sharing.name(part)
+        if name is None:
             return None
-        name, first = self.hoisted[part.identity]
         if name not in self.top:
             self.top[name] = {}
-            made = self.definition(first, name, {}, True)
+            made = self.definition(self.sharing.first(part), name, {}, True)
             del self.top[name]
             self.top[name] = made
-        self.places[part] = name
         return name
 
     def definition(self, part: Part, path: str, extra: Plain, trainable: bool) -> Plain:
@@ -92,19 +83,6 @@ def part_of(written: Any, faults: Faults) -> Part:
     return Part(written, faults)
 
 
-def every(model: Model) -> list[Part]:
-    """The parts of a model and of those inside, wrapped ones too."""
-    found: list[Part] = []
-    for part in model.parts:
-        found.append(part)
-        if part.model is not None:
-            found += every(part.model)
-        inner = part.wrapped
-        if inner is not None:
-            found += [inner, *([] if inner.model is None else every(inner.model))]
-    return found
-
-
 def learns(part: Part) -> bool:
     """Whether `trainable` means something to a part: it has weights, or holds what has."""
     cls = declared(part)
@@ -123,7 +101,7 @@ class Graph:
     def __init__(self, writer: Writer, model: Model, path: str, trainable: bool) -> None:
         self.writer, self.model, self.path, self.trainable = writer, model, path, trainable
         self.faults = writer.faults
-        self.names = Names(writer.global_names)
+        self.names = Names(writer.sharing.free.taken)
         self.inputs: Plain = {}
         self.shared: Plain = {}
         self.layers: Plain = {}
@@ -240,8 +218,10 @@ class Graph:
         """What a model is called on: its inputs in order."""
         assert part.model is not None
         given = node.args[0] if node.args else node.kwargs.get("inputs")
-        if node.kwargs.get("training") is False:
+        if node.kwargs.get("training") is False and part.module is None:
             self.faults.note(f"`{part.name}` is called with training=False in Keras")
+        elif node.kwargs.get("training"):
+            refuse(part, "training", self.faults)
         if isinstance(given, dict) and isinstance(part.model.inputs, dict):
             given = [given[key] for key in part.model.inputs]
         found = [self.text(tensor) for tensor in tensors(given)]

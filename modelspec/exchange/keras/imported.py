@@ -15,10 +15,11 @@ from modelspec.compiler import compile
 from modelspec.exchange.keras.entries import policy
 from modelspec.exchange.keras.faults import Faults, Odd, rejected
 from modelspec.exchange.keras.files import Saved, read
-from modelspec.exchange.keras.graphs import Writer, every, listed
+from modelspec.exchange.keras.graphs import Writer, listed
 from modelspec.exchange.keras.hdf5 import Array
-from modelspec.exchange.keras.model import MODELS, Part, tensors
+from modelspec.exchange.keras.model import MODELS, Model, Part, tensors
 from modelspec.exchange.keras.names import legal
+from modelspec.exchange.keras.sharing import every
 from modelspec.exchange.keras.training import Compiled
 from modelspec.exchange.keras.weights import Matched
 from modelspec.model.graph import Graph
@@ -46,7 +47,7 @@ def import_model(path: str, folder: str, description: str | None = None) -> Impo
     saved = read(path, description)
     faults = Faults(path)
     try:
-        model, text, places = spec_of(saved, faults)
+        model, text, writer = spec_of(saved, faults)
     except Odd as odd:
         raise rejected("not-keras", "the file describes a model as Keras does",
                        notes=f"{path}: {odd}") from None  # fmt: skip
@@ -58,13 +59,13 @@ def import_model(path: str, folder: str, description: str | None = None) -> Impo
     graph = compile(Source(os.path.join(folder, "spec.yaml"), text))
     arrays = None
     if saved.weights is not None:
-        arrays = Matched(graph, places, saved.weights, faults).arrays(model)
+        arrays = Matched(graph, writer, saved.weights, faults).arrays(model)
     keep(folder, text, arrays, facts(graph, saved))
     return Imported(folder, graph, faults.notes, arrays is not None)
 
 
-def spec_of(saved: Saved, faults: Faults) -> tuple[Any, str, dict[Part, str]]:
-    """The model, the text of its spec, and where each part's weights are."""
+def spec_of(saved: Saved, faults: Faults) -> tuple[Model, str, Writer]:
+    """The model, the text of its spec, and who wrote it: it knows where weights belong."""
     root = Part(saved.model, faults)
     if root.model is None:
         if root.kind not in MODELS:
@@ -83,7 +84,7 @@ def spec_of(saved: Saved, faults: Faults) -> tuple[Any, str, dict[Part, str]]:
     plain |= ends(saved, faults, root.model, outputs)
     if mixed:
         plain.setdefault("train", {})["precision"] = PRECISIONS[mixed[0]]
-    return root.model, header(saved, faults) + write(plain), writer.places
+    return root.model, header(saved, faults) + write(plain), writer
 
 
 def ends(saved: Saved, faults: Faults, model: Any, outputs: dict[str, str]) -> dict[str, Any]:
@@ -140,7 +141,7 @@ def keep(folder: str, text: str, arrays: Mapping[str, Array] | None, known: dict
     put(os.path.join(folder, "run.json"), (json.dumps(known, indent=1) + "\n").encode())
     if arrays is not None:
         file = os.path.join(folder, "weights.safetensors")
-        plain = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+        plain = {name: np.array(value, order="C") for name, value in arrays.items()}
         save_file(plain, file, metadata={"format": "modelspec"})
     put(os.path.join(folder, "spec.yaml"), text.encode())
 

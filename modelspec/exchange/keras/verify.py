@@ -32,9 +32,13 @@ def verify(path: str, folder: str, description: str | None = None) -> list[Compa
 
     Runs Keras's own code, never code in the archive. Raises Rejected where Keras is not there.
     """
+    return beside(loaded(path, description), folder)
+
+
+def beside(model: Any, folder: str) -> list[Compared]:
+    """Each output of a model of Keras's and of a run."""
     from modelspec.engine import run as runs
 
-    model = loaded(path, description)
     run = runs.load(folder)
     inputs = dict(drawn(run.graph))
     theirs = predicted(model, inputs)
@@ -64,7 +68,14 @@ def loaded(path: str, description: str | None) -> Any:
             model = keras.models.model_from_json(stream.read(), custom_objects=applications())
         model.load_weights(path)
         return model
-    return keras.saving.load_model(path, custom_objects=applications(), compile=False)
+    try:
+        return keras.saving.load_model(path, custom_objects=applications(), compile=False)
+    except Exception as error:  # of any kind: it is Keras that fails
+        raise rejected(
+            "not-keras", "`--verify` runs what Keras itself can load",
+            notes=f"{path}: {str(error).splitlines()[0][:200]}",
+            help="the import is done; leave `--verify` out",
+        ) from None  # fmt: skip
 
 
 def applications() -> dict[str, Any]:
@@ -98,7 +109,8 @@ def predicted(model: Any, inputs: dict[str, Array]) -> list[Array]:
     """Keras's outputs, in the order of the model's description."""
     struct = getattr(model, "_inputs_struct", None)
     values = list(inputs.values())
-    given: Any = values[0] if len(values) == 1 else values
+    alone = len(values) == 1 and not isinstance(struct, list | tuple)
+    given: Any = values[0] if alone else values
     if isinstance(struct, dict):
         given = dict(zip(struct, values, strict=True))
     made = model(given, training=False)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from modelspec.catalog.words import snake
 from modelspec.exchange.keras.entries import RECURRENT
 from modelspec.exchange.keras.faults import Faults
+from modelspec.exchange.keras.graphs import Writer
 from modelspec.exchange.keras.hdf5 import Array, Stored
 from modelspec.exchange.keras.model import MODELS, Model, Part
 from modelspec.language.layer import Weight
@@ -16,6 +17,8 @@ from modelspec.model.graph import Graph
 #: Attributes of Keras's attention layers, by the first part of our weights' names.
 DENSE = {"query": "query_dense", "key": "key_dense", "value": "value_dense", "gate": "gate_dense",
          "attention_output": "output_dense"}  # fmt: skip
+#: Classes that files know by another name than the layer.
+CLASSES = {"GroupQueryAttention": "GroupedQueryAttention"}
 #: Parts of a file that are no weights of the model.
 ASIDE = frozenset(("optimizer", "seed_generator", "_random_generator", "metrics", "loss_tracker",
          "random_generator", "_metrics", "_loss_tracker", "compile_metrics", "_compile_metrics",
@@ -35,12 +38,11 @@ class Pair(NamedTuple):
 class Matched:
     """The weights of a graph, found in a Keras file."""
 
-    def __init__(
-        self, graph: Graph, places: Mapping[Part, str], stored: Stored, faults: Faults
-    ) -> None:
-        self.graph, self.places, self.stored, self.faults = graph, places, stored, faults
+    def __init__(self, graph: Graph, writer: Writer, stored: Stored, faults: Faults) -> None:
+        self.graph, self.writer, self.stored, self.faults = graph, writer, stored, faults
         self.found: dict[str, str] = {}
         self.again: set[str] = set()  # tensors that the file has a second time
+        self.absent: dict[str, str] = {}  # where a weight was looked for
         self.wrong: list[str] = []
 
     def arrays(self, model: Model) -> dict[str, Array]:
@@ -53,15 +55,25 @@ class Matched:
             self.leftover(p for p in self.stored.sets if not ASIDE & set(p.split("/")))
         self.report()
         weights = self.graph.weights()
-        return {
+        arrays = {
             name: self.stored.tensor(place).reshape(sizes(weights[name]))
             for name, place in self.found.items()
         }
+        self.adapted(arrays)
+        return arrays
+
+    def adapted(self, arrays: dict[str, Array]) -> None:
+        """What was never adapted works in Keras, once it is loaded, as if it had been."""
+        for owner in self.graph.owners.values():
+            count = f"{owner.path}.count"
+            if count in arrays and not arrays[count].any():
+                arrays[count] = arrays[count] + 1
+                self.faults.note(f"`{owner.path}` was never adapted in Keras: mean 0, variance 1")
 
     def take(self, pair: Pair) -> None:
         place = self.located(pair.place)
         if place is None:
-            self.wrong.append(f"`{pair.name}` is not in the file ({pair.place})")
+            self.absent[pair.name] = pair.place
             return
         shape = self.stored.shape(place)
         if shape != pair.weight.shape and not (shape == (1,) and pair.weight.shape == ()):
@@ -96,10 +108,10 @@ class Matched:
         ]
 
     def report(self) -> None:
-        missing = [n for n in self.graph.weights() if n not in self.found]
-        told = " ".join(self.wrong)
         self.wrong += [
-            f"`{name}` is not in the file" for name in missing if f"`{name}`" not in told
+            f"`{name}` is not in the file ({self.absent.get(name, 'of its layer')})"
+            for name in self.graph.weights()
+            if name not in self.found
         ]
         if self.wrong:
             shown = self.wrong[:12]
@@ -124,22 +136,24 @@ class Matched:
             yield from self.of_part(part, f"{prefix}layers/{name}")
 
     def of_part(self, part: Part, prefix: str) -> Iterator[Pair]:
+        part = self.writer.sharing.first(part)
         if part.model is not None:
             yield from self.of_model(part.model, f"{prefix}/")
             return
-        if part.wrapped is not None:
+        if part.wrapped is not None and part.kind == "TimeDistributed":
             yield from self.of_part(part.wrapped, f"{prefix}/layer")
         counts: dict[str, int] = {}
+        if part.kind == "SpectralNormalization":
+            counts[""] = 0  # the kernel, which it lists as its own too
+            self.again.add(f"{prefix}/vars/0")
         for name, weight in self.owned(part):
-            if part.wrapped is not None and weight.name.startswith("layer."):
-                continue
             folder = folder_of(part, weight.name.rpartition(".")[0])
             at = counts[folder] = counts.get(folder, -1) + 1
             yield Pair(name, weight, f"{prefix}/{folder}vars/{at}")
 
     def owned(self, part: Part) -> list[tuple[str, Weight]]:
         """The weights of a layer in Keras's order: those that are trained first."""
-        owner = self.graph.owners.get(self.places.get(part, "?"))
+        owner = self.graph.owners.get(self.writer.places.get(part, "?"))
         if owner is None:
             return []
         state = {"moving_mean", "moving_variance", "mean", "variance", "count", "vector_u",
@@ -185,12 +199,13 @@ class Matched:
         return [(n, w) for n, w, t in listed if t] + [(n, w) for n, w, t in listed if not t]
 
     def flat(self, part: Part, trainable: bool) -> Iterator[tuple[str, Weight, bool]]:
+        part = self.writer.sharing.first(part)
         trainable = trainable and part.config.get("trainable") is not False
         if part.model is not None:
             for inner in part.model.parts:
                 yield from self.flat(inner, trainable)
             return
-        if part.wrapped is not None:
+        if part.wrapped is not None and part.kind == "TimeDistributed":
             yield from self.flat(part.wrapped, trainable)
         for name, weight in self.owned(part):
             yield name, weight, trainable and weight.trainable
@@ -216,6 +231,9 @@ def folder_of(part: Part, head: str) -> str:
         counts: dict[str, int] = {}
         named = [unique(snake(str(one["class_name"])), counts) for one in part.config["cells"]]
         return f"cells/{named[int(head.removeprefix('cell'))]}/"
+    if part.kind == "SpectralNormalization" and head.startswith("layer"):
+        assert part.wrapped is not None
+        return "layer/" + folder_of(part.wrapped, head.removeprefix("layer").lstrip("."))
     return f"{DENSE[head]}/" if head in DENSE else ""
 
 
@@ -227,7 +245,13 @@ def stacked(cell: object) -> dict[str, object]:
 
 def snake_of(part: Part) -> str:
     """The name under which a container keeps a layer of its class."""
-    return snake("Functional" if part.kind in MODELS[:2] else part.kind)
+    return snake("Functional" if part.kind in MODELS[:2] else CLASSES.get(part.kind, part.kind))
+
+
+def snake(name: str) -> str:
+    """A class's name as Keras's containers spell it."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def unique(name: str, counts: dict[str, int]) -> str:
