@@ -17,6 +17,7 @@ from modelspec.catalog.training import Field, Training
 from modelspec.cli.shell import modelspec as program
 from modelspec.model.pages import Page, families, runnable
 from modelspec.source.codes import CODES
+from modelspec.source.explained import explanations
 from modelspec.source.tree import write as yaml_of
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -119,7 +120,9 @@ def row(*cells: str) -> str:
 def errors() -> str:
     lines = ["# Errors and warnings", "", MADE, "", "`modelspec explain CODE` says the same.", ""]
     lines += ["| code | means |", "| --- | --- |"]
-    lines += [row(f"`{code}`", meaning) for code, meaning in CODES.items()]
+    lines += [row(f"[`{code}`](#{code})", meaning) for code, meaning in CODES.items()]
+    for code, explained in explanations().items():
+        lines += ["", f"## {code}", "", explained.text]
     return "\n".join(lines) + "\n"
 
 

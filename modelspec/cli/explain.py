@@ -8,14 +8,15 @@ import click
 @click.command("explain")
 @click.argument("code", required=False)
 def command(code: str | None) -> None:
-    """Say what an error code means; without CODE, list them all."""
+    """Say what a code means, with a spec that has it and one mended; without CODE, list them all."""
     from modelspec.source.codes import CODES
+    from modelspec.source.explained import explanations
 
     if code is None:
         room = max(map(len, CODES))
         click.echo("\n".join(f"{name.ljust(room)}  {text}" for name, text in CODES.items()))
     elif code in CODES:
-        click.echo(f"{code}\n\n{CODES[code]}")
+        click.echo(f"{code}\n\n{CODES[code]}\n\n{explanations()[code].text}")
     else:
         from modelspec.source.suggest import did_you_mean
 
