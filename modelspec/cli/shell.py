@@ -16,7 +16,7 @@ from modelspec.cli.output import Asked
 #: In the order that `modelspec --help` lists them.
 COMMANDS = (
     "init", "validate", "summary", "show", "graph", "build", "train", "evaluate", "predict",
-    "import", "layers", "explain", "schema",
+    "export", "import", "layers", "explain", "schema",
 )  # fmt: skip
 #: Commands whose module cannot have their name.
 MODULES = {"import": "import_"}

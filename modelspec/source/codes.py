@@ -86,4 +86,5 @@ CODES: dict[str, str] = {
     "bad-archive": "A file of another tool is damaged, or holds what such a file never does.",
     "weights-left": "The weights in a file and those of the model do not match one to one.",
     "needs-extra": "A package is missing that an extra of this one brings.",
+    "cannot-export": "The format has no place for something that the model does.",
 }

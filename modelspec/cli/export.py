@@ -1,0 +1,43 @@
+"""`modelspec export`: a run as a file that others read."""
+
+from __future__ import annotations
+
+import click
+
+from modelspec.cli.options import format_option
+from modelspec.cli.output import as_json
+
+
+@click.command("export")
+@click.argument("run", metavar="RUN")
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(["python", "onnx", "pt2", "safetensors"]),
+    required=True,
+    help="PyTorch source with its weights beside it; ONNX; torch.export; the weights alone.",
+)
+@click.option("-o", "--output", "path", metavar="PATH", required=True, help="The file to write.")
+@click.option("--trust-code", is_flag=True, help="Allow `type: python`, which runs your own code.")
+@format_option("text", "json")
+def command(run: str, form: str, path: str, trust_code: bool, format: str) -> int:
+    """Write a run in another format, and show that it computes the same.
+
+    The file is loaded again in its own runtime and run on random inputs at two batch sizes. Where
+    an output differs, the exit code is 1 and the file does not stay.
+    """
+    from modelspec.exchange.export import export
+
+    made = export(run, form, path, trust_code=trust_code)
+    if format == "json":
+        as_json({
+            "files": made.files,
+            "differences": {one.name: one.difference for one in made.compared},
+        })  # fmt: skip
+    else:
+        for file in made.files:
+            click.echo(file)
+        for one in made.compared:
+            verdict = "  differs: nothing was written" if one.fails else ""
+            click.echo(f"  {one.name}: largest difference {one.difference:.1e}{verdict}")
+    return 1 if made.fails else 0

@@ -1,0 +1,193 @@
+"""Export: a run in another format, written, loaded again in its own runtime, and compared.
+
+Everything is written into a folder beside the target and moved into place once its numbers are
+known to be the engine's: a file that is wrong never stays.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from modelspec.engine.module import Module
+from modelspec.engine.run import Run, load
+from modelspec.exchange import export_python, export_weights
+from modelspec.model.graph import Graph, Program
+from modelspec.source.diagnostics import Report
+
+Tensors = dict[str, Tensor]
+Running = Callable[[Tensors], Tensors]
+
+#: How many samples each check has.
+BATCHES = (1, 3)
+#: What a size that the spec leaves open is in a check.
+OPEN = 12
+
+
+class Format(NamedTuple):
+    """A format: how a file is written, and how it is run, from the paths of the files.
+
+    `tolerance` is relative to the largest value of an output, and absolute below one.
+    """
+
+    write: Callable[[Module, str], list[str]]
+    run: Callable[[Graph, list[str]], Running]
+    tolerance: float
+    texts: bool = False  # whether it holds inputs that are texts
+
+
+class Compared(NamedTuple):
+    """The largest difference of one output, over all checks."""
+
+    name: str
+    difference: float
+    largest: float
+    fails: bool
+
+
+class Exported(NamedTuple):
+    """What was written (nothing, where it was wrong) and how it compares."""
+
+    files: list[str]
+    compared: list[Compared]
+
+    @property
+    def fails(self) -> bool:
+        return any(one.fails for one in self.compared)
+
+
+def formats() -> dict[str, Format]:
+    """By name; what needs a package that may be missing is imported when it is asked for."""
+    return {
+        "python": Format(export_python.write, export_python.run, 1e-5),
+        "safetensors": Format(export_weights.write, export_weights.run, 0.0, texts=True),
+        "pt2": Format(_pt2("write"), _pt2("run"), 1e-5),
+        "onnx": Format(_onnx("write"), _onnx("run"), 1e-4),
+    }
+
+
+NAMES = ("python", "onnx", "pt2", "safetensors")
+
+
+def _pt2(name: str) -> Callable[..., Any]:
+    def function(*given: Any) -> Any:
+        from modelspec.exchange import torch_export
+
+        return vars(torch_export)[name](*given)
+
+    return function
+
+
+def _onnx(name: str) -> Callable[..., Any]:
+    def function(*given: Any) -> Any:
+        from modelspec.exchange import onnx_file
+
+        return vars(onnx_file)[name](*given)
+
+    return function
+
+
+def export(folder: str, form: str, path: str, *, trust_code: bool = False) -> Exported:
+    """A run as a file of a format; raises `Rejected` with everything that it cannot hold."""
+    return export_run(load(folder, device="cpu", trust_code=trust_code), form, path)
+
+
+def export_run(run: Run, form: str, path: str) -> Exported:
+    chosen = formats()[form]
+    if not chosen.texts:
+        refuse_texts(run.graph, form)
+    where = os.path.dirname(os.path.abspath(path))
+    os.makedirs(where, exist_ok=True)
+    beside = tempfile.mkdtemp(prefix=".export-", dir=where)
+    try:
+        files = chosen.write(run.module, os.path.join(beside, os.path.basename(path)))
+        compared = compare(run.module, chosen.run(run.graph, files), chosen.tolerance)
+        kept = []
+        if not any(one.fails for one in compared):
+            for file in files:
+                kept.append(os.path.join(os.path.dirname(path), os.path.basename(file)))
+                os.replace(file, kept[-1])
+        return Exported(kept, compared)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def refuse_texts(graph: Graph, form: str) -> None:
+    report = Report()
+    for name, id in graph.program.inputs.items():
+        tensor = graph.program.tensors[id]
+        if tensor.dtype == "string":
+            report.error(
+                "cannot-export",
+                f"a {form} file takes numbers",
+                tensor.span,
+                f"`{name}` is texts",
+                help="begin the exported model after the layer that turns them into numbers",
+            )
+    report.raise_if_errors()
+
+
+def compare(module: Module, running: Running, tolerance: float) -> list[Compared]:
+    """The exported model beside the engine's, on random inputs."""
+    worst: dict[str, tuple[float, float]] = {}
+    for batch in BATCHES:
+        inputs = random_inputs(module.graph, batch)
+        with torch.no_grad():
+            wanted = module(inputs)
+        found = running(inputs)
+        for name, value in wanted.items():
+            apart, largest = difference(value, found[name])
+            before = worst.get(name, (0.0, 0.0))
+            worst[name] = max(before[0], apart), max(before[1], largest)
+    return [
+        Compared(name, apart, largest, not apart <= tolerance * max(1.0, largest))
+        for name, (apart, largest) in worst.items()
+    ]
+
+
+def difference(wanted: Tensor, found: Tensor) -> tuple[float, float]:
+    """The largest difference, infinite where shapes or dtypes differ, and the largest value."""
+    if wanted.dtype != found.dtype or wanted.shape != found.shape:
+        return float("inf"), 0.0
+    if wanted.numel() == 0 or torch.equal(wanted, found):
+        return 0.0, 0.0
+    a, b = wanted.double(), found.double()
+    apart = (a - b).abs()[~(a.isnan() & b.isnan())]
+    return (float(apart.max()) if len(apart) else 0.0), float(a.abs().nan_to_num().max())
+
+
+def random_inputs(graph: Graph, batch: int, open_size: int = OPEN) -> Tensors:
+    """Normal floats, integers that every table has a row for, booleans."""
+    generator = torch.Generator().manual_seed(batch)
+    highest = vocabulary(graph.program)
+    found = {}
+    for name, id in graph.program.inputs.items():
+        tensor = graph.program.tensors[id]
+        dims = [dim if isinstance(dim, int) else open_size for dim in tensor.shape or ()]
+        dtype = getattr(torch, "uint8" if tensor.dtype == "string" else tensor.dtype)
+        if dtype.is_floating_point:
+            found[name] = torch.randn(batch, *dims, generator=generator).to(dtype)
+        else:
+            high = 2 if dtype == torch.bool else highest
+            found[name] = torch.randint(0, high, (batch, *dims), generator=generator).to(dtype)
+    return found
+
+
+def vocabulary(program: Program) -> int:
+    """The size of the smallest table that integers may be looked up in."""
+    smallest = 100
+    for step in program.steps:
+        for argument in ("input_dim", "num_tokens"):
+            size: Any = vars(step.layer).get(argument)
+            smallest = min(smallest, size) if isinstance(size, int) else smallest
+        if step.body is not None:
+            smallest = min(smallest, vocabulary(step.body))
+    return smallest
+
+

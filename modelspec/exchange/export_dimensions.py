@@ -1,0 +1,32 @@
+"""Which sizes of an exported program's inputs may change: the batch, and what the spec leaves open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from modelspec.model.graph import Graph
+
+#: The batch of the inputs that a model is traced with: torch takes 0 and 1 for constants.
+BATCH, OPEN = 4, 12
+
+
+def examples(graph: Graph) -> dict[str, Tensor]:
+    """Inputs to trace a model with."""
+    from modelspec.exchange.export import random_inputs
+
+    return random_inputs(graph, BATCH, OPEN)
+
+
+def free_sizes(graph: Graph) -> dict[str, dict[int, Any]]:
+    """By input, the axes whose sizes may change."""
+    found: dict[str, dict[int, Any]] = {}
+    for name, id in graph.program.inputs.items():
+        free: dict[int, Any] = {0: torch.export.Dim.DYNAMIC}
+        for axis, dim in enumerate(graph.program.tensors[id].shape or (), 1):
+            if not isinstance(dim, int):
+                free[axis] = torch.export.Dim.AUTO
+        found[name] = free
+    return found

@@ -1,0 +1,42 @@
+"""The `python` format: a source file, and its weights beside it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from modelspec.engine import weights
+from modelspec.engine.checkpoint import write_text
+from modelspec.engine.module import Module
+from modelspec.exchange.python_source import python_source
+from modelspec.model.graph import Graph
+
+
+def write(module: Module, path: str) -> list[str]:
+    """`model.py` and `model.safetensors`."""
+    beside = os.path.splitext(path)[0] + ".safetensors"
+    made = python_source(module.graph, module.weights(), os.path.basename(beside))
+    write_text(path, made.text)
+    weights.write(made.state, beside)
+    return [path, beside]
+
+
+def run(graph: Graph, files: list[str]) -> Any:
+    """The model of a file that has just been written, called on inputs by name."""
+    spec = importlib.util.spec_from_file_location("modelspec_exported", files[0])
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    model = vars(module)["load"](files[1])
+
+    @torch.no_grad()
+    def running(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        made = model(*inputs.values())
+        return made if isinstance(made, dict) else dict.fromkeys(graph.program.outputs, made)
+
+    return running

@@ -1,0 +1,93 @@
+"""The `onnx` format: a graph for onnxruntime and others, with the names that the spec has."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from modelspec.engine.module import Module
+from modelspec.exchange.export_dimensions import examples, free_sizes
+from modelspec.exchange.torch_export import raise_untraced
+from modelspec.model.graph import Graph
+from modelspec.source.diagnostics import Report
+
+#: A file of protocol buffers ends at 2 GiB; larger weights go into a file beside it.
+LARGEST = 1_800_000_000
+NEEDED = ("onnx", "onnxscript", "onnxruntime")
+
+
+class Positional(nn.Module):
+    """A module of this package, called on its inputs in order: ONNX knows no dicts."""
+
+    def __init__(self, module: Module) -> None:
+        super().__init__()
+        self.module, self.names = module, list(module.graph.program.inputs)
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        made = self.module(dict(zip(self.names, inputs, strict=True)))
+        return tuple(made.values())
+
+
+def write(module: Module, path: str) -> list[str]:
+    """Raises `Rejected` where a package is missing, or torch cannot trace the model."""
+    refuse_missing()
+    graph = module.graph
+    given = tuple(examples(graph).values())
+    sizes = sum(value.nbytes for value in module.weights().values())
+    # It says on stdout how far it is, and which packages it would also know.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
+        warnings.simplefilter("ignore")
+        try:
+            torch.onnx.export(
+                Positional(module),
+                given,
+                path,
+                dynamo=True,
+                verbose=False,
+                input_names=list(graph.program.inputs),
+                output_names=list(graph.program.outputs),
+                dynamic_shapes=(tuple(free_sizes(graph).values()),),
+                external_data=sizes > LARGEST,
+            )
+        except Exception as failed:  # torch raises what it likes where it cannot trace
+            raise_untraced(failed, "torch.onnx")
+    return [path, f"{path}.data"] if sizes > LARGEST else [path]
+
+
+def refuse_missing() -> None:
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        report = Report()
+        report.error(
+            "needs-extra",
+            "ONNX files are written by onnx and onnxscript, and checked by onnxruntime",
+            notes=[f"{', '.join(missing)} cannot be found"],
+            help="pip install 'modelspec-torch[onnx]'",
+        )
+        report.raise_if_errors()
+
+
+def run(graph: Graph, files: list[str]) -> Any:
+    """The file in onnxruntime."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(files[0], options, providers=["CPUExecutionProvider"])
+    read = {one.name for one in session.get_inputs()}
+
+    def running(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        given = {name: value.numpy() for name, value in inputs.items() if name in read}
+        names = list(graph.program.outputs)
+        made = session.run(names, given)
+        return {n: torch.as_tensor(value) for n, value in zip(names, made, strict=True)}
+
+    return running

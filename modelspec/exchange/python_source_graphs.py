@@ -1,0 +1,384 @@
+"""From a checked graph to classes: graphs of the spec as classes of their own, where they can be.
+
+A graph is written into its caller instead (inlined) where a class would not say the same: one of
+its layers is called from elsewhere too, a tensor inside it is used outside, or its calls differ in
+shapes or masks. Writing finds that out as it goes, and then begins again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from modelspec.catalog.layers.wrappers import TimeDistributed
+from modelspec.catalog.words import snake
+from modelspec.exchange import python_source_plain as plain
+from modelspec.exchange import python_source_sequences as sequences
+from modelspec.exchange import python_source_spatial as spatial
+from modelspec.exchange.python_source_calls import (
+    SPEC,
+    Out,
+    Site,
+    Unwritten,
+    Value,
+    comment,
+    expression,
+)
+from modelspec.exchange.python_source_writer import Writer
+from modelspec.model.graph import Graph, Program, Step
+from modelspec.model.parts import Cut
+from modelspec.model.spec import Body, Call, Definition, Ref
+from modelspec.source.diagnostics import Report
+
+GENERATORS: dict[type, Any] = {
+    **plain.GENERATORS, **spatial.GENERATORS, **sequences.GENERATORS,
+}  # fmt: skip
+
+
+class Inline(Exception):
+    """A graph that has to be written into its caller."""
+
+    def __init__(self, definition: Definition) -> None:
+        super().__init__(definition.path)
+        self.definition = definition
+
+
+class Written(Exception):
+    """Stands for a value whose layer could not be written: what depends on it is passed over."""
+
+
+class Class:
+    """A class: its name, text, the tensors below it, and the calls that it was written for."""
+
+    def __init__(self, name: str, writer: Writer, masks: list[int | None], signature: Any) -> None:
+        self.name, self.writer, self.signature = name, writer, signature
+        self.masks = masks  # for each output: which parameter is its mask
+        self.text = ""
+
+
+class Scope:
+    """One call of a body: what its names stand for."""
+
+    def __init__(self) -> None:
+        self.values: dict[Any, list[Value]] = {}
+        self.inner: dict[Call, Scope] = {}
+
+
+class Classes:
+    """All classes of a file, the inner ones first."""
+
+    def __init__(
+        self, graph: Graph, weights: Mapping[str, Tensor], inlined: set[Definition], report: Report
+    ) -> None:
+        self.graph, self.weights, self.inlined, self.report = graph, weights, inlined, report
+        self.made: dict[Definition, Class] = {}
+        self.texts: dict[str, str] = {}  # the text of a class without its name -> its name
+        self.pieces: set[str] = set()
+        self.homes: dict[Definition, Definition | None] = {}
+        self.taken: set[str] = set()
+        self.order: list[str] = []
+
+    # -- the model itself -----------------------------------------------------------------
+
+    def root(self) -> Class:
+        program, body = self.graph.program, self.graph.spec.body
+        writer, scope = Writer(), Scope()
+        for one in body.inputs:
+            known = program.tensors[program.inputs[one.name]]
+            scope.values[one] = [Value(known, {SPEC: writer.parameter(one.name)}, None, one.name)]
+        walk = Walk(self, writer, iter(program.steps), program, None)
+        walk.calls(body, scope)
+        if not self.report.failed:
+            for name, ref in body.outputs.items():
+                writer.result.append((name, walk.spec_text(walk.find(ref, scope))))
+        many = len(body.outputs) != 1
+        return self.finish(None, self.graph.name, writer, [], None, many=many)
+
+    def finish(self, definition: Definition | None, name: str, writer: Writer,
+               masks: list[int | None], signature: Any, *, many: bool = False) -> Class:  # fmt: skip
+        tight = "dict[str, Tensor]" if many else "Tensor"
+        if not many and len(writer.result) > 1:
+            tight = f"tuple[{', '.join(['Tensor'] * len(writer.result))}]"
+        text = "" if self.report.failed else writer.body(tight)
+        known = self.texts.get(text) if definition is not None else None
+        made = Class(known or self.free(name), writer, masks, signature)
+        if known is None:
+            self.texts[text] = made.name
+            self.order.append(f"class {made.name}(nn.Module):\n{text}")
+        if definition is not None:
+            self.made[definition] = made
+        return made
+
+    def free(self, name: str) -> str:
+        parts = re.split(r"[\W_]+", name, flags=re.ASCII)
+        base = "".join(part[:1].upper() + part[1:] for part in parts) or "Model"
+        base = f"Model{base}" if base[0].isdigit() else base
+        if base in ("Tensor", "F", "None", "True", "False"):
+            base += "Model"
+        found, count = base, 1
+        while found in self.taken:
+            count += 1
+            found = f"{base}{count}"
+        self.taken.add(found)
+        return found
+
+    def home(self, definition: Definition, caller: Definition | None) -> None:
+        """Note which class calls a definition; there is one for each."""
+        known = self.homes.setdefault(definition, caller)
+        if known is not caller:
+            raise Inline(known if known is not None else caller)  # type: ignore[arg-type]
+
+
+class Walk:
+    """Writes the calls of one class, and of the graphs that are inlined into it."""
+
+    def __init__(self, classes: Classes, writer: Writer, steps: Iterator[Step], program: Program,
+                 owner: Definition | None) -> None:  # fmt: skip
+        self.classes, self.writer, self.steps = classes, writer, steps
+        self.program, self.owner = program, owner
+
+    def calls(self, body: Body, scope: Scope) -> None:
+        for call in body.calls:
+            try:
+                arguments = [
+                    [self.find(ref, scope) for ref in one] if isinstance(one, list)
+                    else None if one is None else self.find(one, scope)
+                    for one in call.arguments
+                ]  # fmt: skip
+            except Written:
+                self.skip(call.definition)
+                continue
+            self.call(call, call.definition, arguments, scope)
+
+    def skip(self, definition: Definition) -> None:
+        """Pass over the steps of a call whose inputs could not be written, noting its layers."""
+        if definition.body is not None:
+            for call in definition.body.calls:
+                self.skip(call.definition)
+        else:
+            step = next(self.steps)
+            if type(step.layer) not in GENERATORS and not isinstance(step.layer, TimeDistributed):
+                self.refuse(step, "it has no counterpart yet")
+
+    def call(self, call: Call, definition: Definition, arguments: list[Any], scope: Scope) -> None:
+        """One call: what it gives goes to `scope`, nothing where a layer was refused."""
+        try:
+            if definition.body is None:
+                scope.values[call] = self.layer(call, definition, arguments)
+            elif definition in self.classes.inlined:
+                inner = scope.inner[call] = Scope()
+                self.bind(definition.body, arguments, inner)
+                self.calls(definition.body, inner)
+                made = [self.find(ref, inner) for ref in definition.body.outputs.values()]
+                scope.values[call] = made
+            else:
+                self.classes.home(definition, self.owner)
+                scope.values[call] = self.graph(call, definition, arguments)
+        except Written:
+            return
+
+    @staticmethod
+    def bind(body: Body, arguments: list[Any], inner: Scope) -> None:
+        for one, given in zip(body.inputs, arguments, strict=True):
+            # A part's input stands for a tensor of the whole graph.
+            inner.values[one.stands_for.origin if isinstance(one, Cut) else one] = [given]
+
+    def find(self, ref: Ref, scope: Scope) -> Value:
+        if ref.input is not None:
+            return scope.values[ref.input][0]
+        for at, call in enumerate(ref.chain[:-1]):
+            if call not in scope.inner:
+                return self.through(call, ref.chain[at + 1 :], ref.index, scope)
+            scope = scope.inner[call]
+        last = ref.chain[-1]
+        if (last, ref.index) in scope.values:
+            return scope.values[last, ref.index][0]
+        if last not in scope.values:
+            raise Written
+        return scope.values[last][ref.index]
+
+    @staticmethod
+    def through(call: Call, chain: tuple[Call, ...], index: int, scope: Scope) -> Value:
+        """A tensor inside a class: one that the class gives, or the class is no class."""
+        if call not in scope.values:
+            raise Written
+        assert call.definition.body is not None
+        for at, ref in enumerate(call.definition.body.outputs.values()):
+            if ref.chain == chain and ref.index == index:
+                return scope.values[call][at]
+        raise Inline(call.definition)
+
+    def spec_text(self, value: Value) -> str:
+        return expression(self.writer, value)
+
+    # -- graphs ---------------------------------------------------------------------------
+
+    def graph(self, call: Call, definition: Definition, given: list[Value]) -> list[Value]:
+        """A call of a graph as a call of its class."""
+        signature = [(v.known.shape, v.known.dtype, v.mask is not None) for v in given]
+        body = definition.body
+        assert body is not None
+        if definition not in self.classes.made:
+            outputs = self.write(call, definition, body, given, signature)
+        else:
+            outputs = self.pass_over(definition, body, given)
+        made = self.classes.made[definition]
+        if made.signature != signature:
+            raise Inline(definition)
+        attribute = self.writer.attribute(
+            definition, definition.name or call.name, f"{made.name}()", made.writer.state()
+        )
+        masks = [value.mask for value in given if value.mask]
+        read = ", ".join([self.spec_text(value) for value in given] + masks)
+        wishes = [self.wish(call, definition, at) for at in range(len(outputs))]
+        text = f"self.{attribute}({read})"
+        if len(outputs) == 1:
+            note = comment(outputs[0].shape)
+            tokens = [self.writer.let(text, note, wishes[0], attribute)]
+        else:
+            tokens = self.writer.several(text, "", wishes)
+        return [
+            Value(one.known, {SPEC: token}, None if mask is None else masks[mask], wish)
+            for one, token, mask, wish in zip(outputs, tokens, made.masks, wishes, strict=True)
+        ]
+
+    def write(self, call: Call, definition: Definition, body: Body, given: list[Value],
+              signature: Any) -> list[Value]:  # fmt: skip
+        """Write the class of a graph; the values that it gives, as the class has them."""
+        writer, scope = Writer(), Scope()
+        inside = []
+        for one, value in zip(body.inputs, given, strict=True):
+            inside.append(Value(value.known, {SPEC: writer.parameter(one.name)}, None, one.name))
+        masks = []
+        for one, value, inner in zip(body.inputs, given, inside, strict=True):
+            if value.mask:
+                inner.mask = writer.parameter(f"{one.name}_mask")
+                masks.append(inner.mask)
+        self.bind(body, inside, scope)
+        walk = Walk(self.classes, writer, self.steps, self.program, definition)
+        walk.calls(body, scope)
+        outputs = [walk.find(ref, scope) for ref in body.outputs.values()]
+        if any(value.mask and value.mask not in masks for value in outputs):
+            raise Inline(definition)
+        writer.result = [("", walk.spec_text(value)) for value in outputs]
+        kept = [None if value.mask is None else masks.index(value.mask) for value in outputs]
+        name = definition.block or definition.name or call.name
+        self.classes.finish(definition, name, writer, kept, signature)
+        return outputs
+
+    def pass_over(self, definition: Definition, body: Body, given: list[Value]) -> list[Value]:
+        """The values of a further call, whose class is there: its steps are walked for shapes."""
+        writer, scope = Writer(), Scope()
+        inside = [Value(v.known, {SPEC: writer.parameter("x")}, v.mask) for v in given]
+        self.bind(body, inside, scope)
+        quiet = Classes(self.classes.graph, self.classes.weights, self.classes.inlined, Report())
+        walk = Walk(quiet, writer, self.steps, self.program, definition)
+        walk.calls(body, scope)
+        return [walk.find(ref, scope) for ref in body.outputs.values()]
+
+    @staticmethod
+    def wish(call: Call, definition: Definition, at: int) -> str:
+        """What a value would like to be called: `~name` where the name says nothing."""
+        kind = definition.layer
+        names = list(kind.returns()) if kind is not None else list(
+            definition.body.outputs if definition.body else ()
+        )  # fmt: skip
+        name = call.name if at == 0 else f"{call.name}_{names[at]}"
+        usual = re.fullmatch(r"(.*?)(_\d+)?", call.name)
+        base = snake(type(kind).__name__) if kind is not None else snake(definition.block or "")
+        is_usual = usual is not None and usual[1] in (base, base.replace(".", "_"), "torch_module")
+        return f"~{name}" if is_usual or not call.name else name
+
+    # -- layers ---------------------------------------------------------------------------
+
+    def layer(self, call: Call, definition: Definition, arguments: list[Any]) -> list[Value]:
+        step = next(self.steps)
+        self.classes.home(definition, self.owner)
+        start = f"{definition.path}." if definition.path else ""
+        owner = self.classes.graph.owners.get(definition.path)
+        names = [] if owner is None else [weight.name for weight in owner.weights]
+        weights = {name: self.classes.weights[start + name] for name in names}
+        site = Site(self.writer, step, arguments, weights, self.classes.pieces)
+        site.name = definition.name or call.name
+        outs: Any
+        try:
+            if definition.dtype not in (None, "float32"):
+                raise Unwritten(f"it computes in {definition.dtype}")
+            if isinstance(step.layer, TimeDistributed):
+                outs = self.over_time(step, site, call)
+            elif type(step.layer) not in GENERATORS:
+                raise Unwritten("it has no counterpart yet")
+            else:
+                outs = GENERATORS[type(step.layer)](step.layer, site)
+        except Unwritten as unwritten:
+            self.refuse(step, str(unwritten))
+            raise Written from None
+        return self.made(call, definition, step, site, outs if isinstance(outs, list) else [outs])
+
+    def made(self, call: Call, definition: Definition, step: Step, site: Site,
+             outs: list[Out]) -> list[Value]:  # fmt: skip
+        values = []
+        for at, (id, out) in enumerate(zip(step.outputs, outs, strict=True)):
+            known, wish = self.program.tensors[id], self.wish(call, definition, at)
+            note = comment(known.shape or (), out.layout)
+            token = self.writer.let(out.text, note, wish)
+            mask: Any = out.mask
+            if mask is True:
+                mask = self.passed(step, site) if step.layer.masking == "pass" else None
+            values.append(Value(known, {out.layout: token}, mask, wish.lstrip("~")))
+        return values
+
+    @staticmethod
+    def passed(step: Step, site: Site) -> str | None:
+        given = [
+            one for each in site.inputs for one in (each if isinstance(each, list) else [each])
+        ]
+        return next((value.mask for value in given if value is not None and value.mask), None)
+
+    def refuse(self, step: Step, why: str) -> None:
+        self.classes.report.error(
+            "cannot-export",
+            "a layer is written as plain PyTorch",
+            step.call.span,
+            f"`{step.layer.title()}`: {why}",
+            help="`--to pt2` and `--to onnx` take every layer",
+        )
+
+    def over_time(self, step: Step, site: Site, call: Call) -> list[Out]:
+        """What TimeDistributed wraps, called once on all steps of all samples."""
+        body, wrapper = step.body, step.layer
+        assert body is not None
+        inner: Definition = wrapper.__dict__["layer"]
+        if site.mask() is not None:
+            raise Unwritten("its input has a mask")
+        (id,) = body.inputs.values()
+        x = site.x()
+        flat = self.writer.let(f"{x}.flatten(0, 1)", comment(body.tensors[id].shape or ()))
+        value = Value(body.tensors[id], {SPEC: flat}, None)
+        held = Call(inner.name or call.name, inner, call.span)
+        ports = held.layer.ports() if held.layer is not None else [None]
+        given: list[Any] = [
+            None if port is not None and port.optional
+            else [value] if port is not None and port.many else value
+            for port in ports
+        ]  # fmt: skip
+        walk = Walk(self.classes, self.writer, iter(body.steps), body, self.owner)
+        scope = Scope()
+        walk.call(held, inner, given, scope)
+        if held not in scope.values:
+            raise Written
+        time = step_time(site)
+        split = f"(-1, {time})" if time is not None else f"{x}.shape[:2]"
+        return [
+            Out(f"{self.spec_text(value)}.unflatten(0, {split})", mask=None)
+            for value in scope.values[held]
+        ]
+
+
+def step_time(site: Site) -> int | None:
+    """How many steps, where the spec knows."""
+    first = site.shape()[0]
+    return first if isinstance(first, int) else None

@@ -1,0 +1,266 @@
+"""The text of one class: attributes, statements, and names for what they make.
+
+While a forward pass is written its values are tokens, `‹7›`. Names come at the end, when it is known
+who reads what: a value that the spec names keeps that name, and what merely passes on is `x`.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from typing import Any
+
+from torch import Tensor, nn
+
+TOKEN = re.compile(r"‹(\d+)›")
+TAKEN = {"self", "torch", "nn", "F", "math", "json", "Tensor", "x", "load", "read_safetensors",
+         *dir(__builtins__ if not isinstance(__builtins__, dict) else object)}  # fmt: skip
+
+
+def identifier(name: str) -> str:
+    """A name as Python takes it, that hides nothing."""
+    plain = re.sub(r"\W", "_", name, flags=re.ASCII) or "_"
+    if plain[0].isdigit():
+        plain = f"_{plain}"
+    return f"{plain}_" if keyword.iskeyword(plain) or keyword.issoftkeyword(plain) else plain
+
+
+class Statement:
+    """`targets = text`, with the shape of what is made beside it."""
+
+    __slots__ = ("comment", "module", "targets", "text")
+
+    def __init__(self, targets: list[int], text: str, comment: str, module: str | None = None):
+        self.targets, self.text, self.comment = targets, text, comment
+        #: The attribute, where the text is a call of it and nothing else.
+        self.module = module
+
+    def reads(self) -> list[int]:
+        return [int(one) for one in TOKEN.findall(self.text)]
+
+
+class Attribute:
+    """`self.name = text`, with the tensors that it holds, by their names below it."""
+
+    __slots__ = ("name", "state", "text")
+
+    def __init__(self, name: str, text: str, state: dict[str, Tensor]) -> None:
+        self.name, self.text, self.state = name, text, state
+
+
+class Writer:
+    """One class as it is written: `attributes` of `__init__`, `statements` of `forward`."""
+
+    def __init__(self) -> None:
+        self.attributes: dict[str, Attribute] = {}
+        self.statements: list[Statement] = []
+        self.parameters: list[int] = []
+        self.wishes: list[str] = []  # by token: the name it should have, "" for none
+        self.result: list[tuple[str, str]] = []  # name, token
+        self.held: dict[Any, str] = {}  # what an attribute was made for -> its name
+
+    def token(self, wish: str = "") -> int:
+        self.wishes.append(wish)
+        return len(self.wishes) - 1
+
+    def let(self, text: str, comment: str = "", wish: str = "", module: str | None = None) -> str:
+        """A statement; the token of what it makes."""
+        token = self.token(wish)
+        self.statements.append(Statement([token], text, comment, module))
+        return f"‹{token}›"
+
+    def several(self, text: str, comment: str, wishes: list[str]) -> list[str]:
+        """A statement that makes several values."""
+        tokens = [self.token(wish) for wish in wishes]
+        self.statements.append(Statement(tokens, text, comment))
+        return [f"‹{token}›" for token in tokens]
+
+    def parameter(self, wish: str) -> str:
+        token = self.token(wish)
+        self.parameters.append(token)
+        return f"‹{token}›"
+
+    def attribute(self, key: Any, wish: str, text: str, state: dict[str, Tensor]) -> str:
+        """The name of the attribute that stands for `key`, made at its first use."""
+        if key not in self.held:
+            base = identifier(wish)
+            if hasattr(nn.Module, base) or base in ("T_destination", "training"):
+                base += "_"
+            name, count = base, 1
+            while name in self.attributes:
+                count += 1
+                name = f"{base}_{count}"
+            self.attributes[name] = Attribute(name, text, state)
+            self.held[key] = name
+        return self.held[key]
+
+    # -- at the end -----------------------------------------------------------------------
+
+    def prune(self) -> None:
+        """Leave out what nobody reads."""
+        wanted = {int(n) for _, text in self.result for n in TOKEN.findall(text)}
+        kept: list[Statement] = []
+        for statement in reversed(self.statements):
+            if wanted.isdisjoint(statement.targets):
+                continue
+            wanted.update(statement.reads())
+            kept.append(statement)
+        self.statements = kept[::-1]
+
+    def names(self) -> dict[int, str]:
+        """A name for each token: its own, or `x` where the last `x` is read no more."""
+        last = self.last_reads()
+        taken = set(TAKEN)
+        named: dict[int, str] = {}
+
+        def own(wish: str) -> str:
+            base = identifier(wish or "x")
+            name, count = (base if base != "x" else "x_1"), 1
+            while name in taken:
+                count += 1
+                name = f"{base}_{count}"
+            taken.add(name)
+            return name
+
+        for token in self.parameters:
+            named[token] = own(self.wishes[token])
+        free_from = -1  # the statement from which on `x` may be overwritten
+        for at, statement in enumerate(self.statements):
+            for token in statement.targets:
+                wish = self.wishes[token]
+                if token not in last:
+                    named[token] = "_"
+                elif wish.startswith("~") or not wish:
+                    if free_from <= at and len(statement.targets) == 1:
+                        named[token], free_from = "x", last[token]
+                    else:
+                        named[token] = own(wish.lstrip("~"))
+                else:
+                    named[token] = own(wish)
+        return named
+
+    def last_reads(self) -> dict[int, int]:
+        """The last statement that reads each token."""
+        last: dict[int, int] = {}
+        for at, statement in enumerate(self.statements):
+            last.update(dict.fromkeys(statement.reads(), at))
+        for _, text in self.result:
+            last.update(dict.fromkeys(map(int, TOKEN.findall(text)), len(self.statements)))
+        return last
+
+    def body(self, tight: str) -> str:
+        """`__init__` and `forward`, indented; `tight` is what `forward` is said to give."""
+        self.prune()
+        self.fold()
+        named = self.names()
+
+        def plain(text: str) -> str:
+            return TOKEN.sub(lambda found: named[int(found[1])], text)
+
+        lines = ["    def __init__(self) -> None:", "        super().__init__()"]
+        lines += [f"        self.{a.name} = {a.text}" for a in self.attributes.values()]
+        inputs = "".join(f", {named[token]}: Tensor" for token in self.parameters)
+        lines += ["", *wrapped_signature(f"    def forward(self{inputs}) -> {tight}:")]
+        for statement in self.statements:
+            targets = ", ".join(named[token] for token in statement.targets)
+            written = [plain(line) for line in statement.text.split("\n")]
+            if statement.text.startswith("for "):
+                lines += [f"        {line}" for line in written]
+                continue
+            if len(written) == 1 and written[0] == targets:
+                continue
+            lines += commented(f"        {targets} = {written[0]}", statement.comment)
+        if tight.startswith("dict"):
+            shown = ", ".join(f"{name!r}: {plain(text)}" for name, text in self.result)
+            lines.append(f"        return {{{shown}}}")
+        else:
+            lines.append("        return " + ", ".join(plain(text) for _, text in self.result))
+        return "\n".join(lines)
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor, by its name below the class."""
+        return {
+            f"{one.name}.{name}" if name else one.name: value
+            for one in self.attributes.values()
+            for name, value in one.state.items()
+        }
+
+    # -- loops ----------------------------------------------------------------------------
+
+    def fold(self) -> None:
+        """Turn a row of alike graphs, each called once on what the one before gave, into a loop."""
+        uses: dict[str, int] = {}
+        for statement in self.statements:
+            for name in re.findall(r"self\.(\w+)", statement.text):
+                uses[name] = uses.get(name, 0) + 1
+        at = 0
+        while at < len(self.statements):
+            row = self.row(at, uses)
+            if len(row) > 1:
+                self.loop(at, row)
+            at += 1
+
+    def row(self, at: int, uses: dict[str, int]) -> list[Statement]:
+        """The alike statements from `at` on."""
+        row = [self.statements[at]]
+        last = self.last_reads()
+        if row[0].module is None or uses.get(row[0].module) != 1:
+            return row
+        for place, following in enumerate(self.statements[at + 1 :], at + 1):
+            before = row[-1]
+            if following.module is None or uses.get(following.module) != 1:
+                break
+            alike = (
+                self.attributes[following.module].text == self.attributes[row[0].module].text
+                and last.get(before.targets[0]) == place
+                and following.reads()[:1] == before.targets
+                and following.reads()[1:] == row[0].reads()[1:]
+            )
+            if not alike or self.wishes[before.targets[0]][:1] not in ("", "~"):
+                break
+            row.append(following)
+        return row
+
+    def loop(self, at: int, row: list[Statement]) -> None:
+        modules = [str(one.module) for one in row]
+        held = [self.attributes.pop(name) for name in modules]
+        base = identifier(re.sub(r"_?\d+$", "", modules[0]) or modules[0])
+        while base in self.attributes:
+            base += "s"
+        state = {
+            f"{number}.{name}": value
+            for number, one in enumerate(held)
+            for name, value in one.state.items()
+        }
+        count, more = len(row), row[0].reads()[1:]
+        kind = "ModuleList" if more else "Sequential"
+        star = "" if more else "*"
+        text = f"nn.{kind}({star}[{held[0].text} for _ in range({count})])"
+        self.attributes[base] = Attribute(base, text, state)
+        first, end = row[0].reads()[0], row[-1].targets[0]
+        if more:
+            others = "".join(f", ‹{token}›" for token in more)
+            start = Statement([end], f"‹{first}›", "")
+            body = f"for layer in self.{base}:\n    ‹{end}› = layer(‹{end}›{others})"
+            self.statements[at : at + count] = [start, Statement([end], body, "")]
+        else:
+            made = Statement([end], f"self.{base}(‹{first}›)", row[-1].comment, base)
+            self.statements[at : at + count] = [made]
+
+
+def wrapped_signature(line: str) -> list[str]:
+    """A signature, one argument a line where it is long."""
+    if len(line) <= 100:
+        return [line]
+    start, rest = line.split("(", 1)
+    inside, end = rest.rsplit(")", 1)
+    return [f"{start}(", *(f"        {one}," for one in inside.split(", ")), f"    ){end}"]
+
+
+def commented(line: str, comment: str) -> list[str]:
+    if not comment:
+        return [line]
+    if len(line) + len(comment) + 4 <= 100:
+        return [f"{line}  # {comment}"]
+    indent = line[: len(line) - len(line.lstrip())]
+    return [f"{indent}# {comment}", line]
