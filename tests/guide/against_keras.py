@@ -7,7 +7,8 @@ the model is too large to be trained in a test, `smaller` replaces sizes in the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -29,6 +30,18 @@ from tests.conftest import ROOT
 
 SPECS = ROOT / "specs"
 Arrays = dict[str, np.ndarray]
+
+
+@contextmanager
+def keras_in(dtype: str) -> Iterator[None]:
+    """Keras with another default dtype. Its policy is remembered apart from `floatx`."""
+    keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")
 
 
 class Twins(NamedTuple):
@@ -100,11 +113,8 @@ class AgainstKeras:
         keras.utils.clear_session()
         keras.utils.set_random_seed(7)
         graph = compile(Source.read(str(path)))
-        keras.config.set_floatx(dtype)
-        try:
+        with keras_in(dtype):
             model = cls.model(**sizes)
-        finally:
-            keras.config.set_floatx("float32")
         move_off_zero(model)
         return Twins(graph, model, copied(model, cls.places))
 
@@ -146,8 +156,7 @@ class AgainstKeras:
         x, y = doubles(inputs(graph, samples)), doubles(targets(graph, samples))
         ours = epochs(graph, trained.fresh(), x | y, optimizer, self.samples)
         before = model.get_weights()
-        keras.config.set_floatx("float64")
-        try:
+        with keras_in("float64"):
             model.compile(**{**self.compiled, "optimizer": optimizer})
             kept = model.fit(
                 alone(x),
@@ -157,9 +166,7 @@ class AgainstKeras:
                 shuffle=False,
                 verbose=0,
             )
-        finally:
-            keras.config.set_floatx("float32")
-            model.set_weights(before)
+        model.set_weights(before)
         np.testing.assert_allclose(ours, kept.history["loss"], rtol=1e-5)
 
 

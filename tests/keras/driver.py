@@ -234,6 +234,8 @@ def drawn(written: Any, generator: torch.Generator) -> Tensor:
 
 def drawn_weight(weight: Weight, generator: torch.Generator) -> Tensor:
     """Small values everywhere, biases and statistics too, so that two swapped tensors show."""
+    if weight.dtype is not None and not weight.dtype.startswith(("float", "bfloat")):
+        return torch.randint(1, 9, weight.shape, generator=generator)
     value = 0.4 * torch.randn(weight.shape, generator=generator)
     return 0.5 + value.abs() if "variance" in weight.name else value
 

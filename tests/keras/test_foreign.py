@@ -12,7 +12,7 @@ from modelspec.engine import foreign
 from modelspec.engine.module import Module
 from modelspec.language.word import Reject
 from modelspec.source.diagnostics import Rejected
-from tests.keras.driver import FOREIGN, call_ours, declared, dtype_of, examples, shape_of
+from tests.keras.driver import call_ours, declared, dtype_of, examples, shape_of
 
 
 class Doubler(nn.Module):
@@ -71,7 +71,9 @@ def drawn(written):
 
 
 @pytest.mark.parametrize(
-    "example", [e for e in examples() if e.name in FOREIGN], ids=lambda e: e.id
+    "example",
+    [e for e in examples() if e.name in ("TorchModule", "PythonModule")],
+    ids=lambda e: e.id,
 )
 def test_an_example_gives_what_its_module_gives(example):
     layer = declared(example.plain)

@@ -157,7 +157,14 @@ def as_dtype(values: Array, wanted: Wanted) -> Any:
     target = getattr(torch, dtype)
     if dtypes.is_float(dtype):
         narrow = np.float64 if dtype == "float64" else np.float32
-        return torch.from_numpy(np.ascontiguousarray(values, narrow)).to(target)
+        with np.errstate(over="ignore"):
+            made = np.ascontiguousarray(values, narrow)
+        if values.dtype.itemsize > made.dtype.itemsize and not np.isfinite(made).all():
+            at = np.argwhere(np.isfinite(values) & ~np.isfinite(made))
+            if len(at):
+                fact = f"`{values[tuple(at[0])]:g}` does not fit {narrow.__name__}"
+                raise BadCell("bad-cell", int(at[0][0]), fact)
+        return torch.from_numpy(made).to(target)
     if values.dtype.kind == "f" and not (values == np.rint(values)).all():
         at = np.argwhere(values != np.rint(values))[0]
         raise BadCell("bad-cell", int(at[0]), f"`{values[tuple(at)]:g}` is not a whole number")
