@@ -8,7 +8,7 @@ import click
 @click.command("explain")
 @click.argument("code", required=False)
 def command(code: str | None) -> None:
-    """Say what a code means, with a spec that has it and one mended; without CODE, list them all."""
+    """Say what a code means, with a spec that has it and one mended; without CODE, list all."""
     from modelspec.source.codes import CODES
     from modelspec.source.explained import explanations
 

@@ -11,6 +11,9 @@ import click
 
 from modelspec.source.diagnostics import Diagnostic
 
+#: What programs read goes to stdout, and is alone there.
+MACHINE = ("json", "github", "sarif")
+
 
 class Asked:
     """What was asked of the output on the command line; kept where failures are told."""
@@ -20,8 +23,8 @@ class Asked:
 
     @property
     def diagnostics(self) -> str:
-        """The format of errors and warnings: json, concise or full."""
-        return self.format if self.format in ("json", "concise") else "full"
+        """The format of errors and warnings: what was asked for, or full."""
+        return self.format if self.format in ("concise", *MACHINE) else "full"
 
 
 def keep_format(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -47,11 +50,13 @@ def width() -> int:
 
 
 def tell(diagnostics: Sequence[Diagnostic], format: str) -> None:
-    """Errors and warnings: JSON to stdout, text for people to stderr."""
+    """Errors and warnings: what programs read to stdout, text for people to stderr."""
     from modelspec.source.render import render_all
 
-    if format == "json":
-        click.echo(render_all(diagnostics, "json"))
+    if format in MACHINE:
+        text = render_all(diagnostics, format)
+        if text:
+            click.echo(text)
     elif diagnostics:
         text = render_all(diagnostics, format, colours(sys.stderr), width())
         click.echo(text, err=True)

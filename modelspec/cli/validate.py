@@ -14,7 +14,7 @@ from modelspec.source.diagnostics import Diagnostic, Rejected
 @click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
 @click.option("--data", "with_data", is_flag=True, help="Hold the data against the spec too.")
 @click.option("--strict", is_flag=True, help="Let warnings fail the check, like errors.")
-@format_option("full", "concise", "json")
+@format_option("full", "concise", "json", "github", "sarif")
 @spec_options
 def command(
     specs: tuple[str, ...],
@@ -50,7 +50,7 @@ def command(
     else:
         tell(found, format)
         for spec, valid in checked.items():
-            if valid is not None:
+            if valid is not None and format != "sarif":
                 of_data = f", {samples[spec]:,} samples" if spec in samples else ""
                 click.echo(f"{shown(spec)} is valid: {sizes(valid)}{of_data}")
     return 1 if None in checked.values() else 0
@@ -84,7 +84,7 @@ def write_json(
 ) -> None:
     import json
 
-    from modelspec.source.render import as_json
+    from modelspec.source.machine import as_json
 
     document = json.loads(as_json(found))
     document["specs"] = [

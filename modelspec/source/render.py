@@ -1,19 +1,17 @@
-"""Diagnostics for people: with the source line and an underline, or one line each; and as JSON."""
+"""Diagnostics for people: with the source line and an underline, or one line each."""
 
 from __future__ import annotations
 
 from .diagnostics import Label
 from .excerpt import Excerpt, safe
+from .machine import as_json, github, sarif
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Any
 
     from .diagnostics import Diagnostic
-    from .text import Source, Span
-
-JSON_VERSION = 1
+    from .text import Source
 
 
 class Style:
@@ -70,28 +68,17 @@ def concise(diagnostic: Diagnostic) -> str:
     return f"{place}{diagnostic.severity}[{diagnostic.code}] {message}"
 
 
-def as_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """One JSON object that holds all of it; columns count code points from 1."""
-    import json
-
-    listed = list(diagnostics)
-    return json.dumps(
-        {
-            "schema_version": JSON_VERSION,
-            "errors": sum(one.severity == "error" for one in listed),
-            "warnings": sum(one.severity == "warning" for one in listed),
-            "diagnostics": [_as_dict(one) for one in listed],
-        },
-        indent=2,
-    )
-
-
 def render_all(
     diagnostics: Sequence[Diagnostic], format: str, color: bool = False, width: int = 100
 ) -> str:
-    """All of them as "full", "concise" or "json"; for people, with their number at the end."""
-    if format == "json":
-        return as_json(diagnostics)
+    """All of them in a format; for people, with their number at the end.
+
+    "full" and "concise" are for people, "json", "github" and "sarif" for other programs.
+    """
+    if format in ("json", "sarif"):
+        return as_json(diagnostics) if format == "json" else sarif(diagnostics)
+    if format == "github":
+        return "\n".join(map(github, diagnostics))
     if not diagnostics:
         return ""
     if format == "concise":
@@ -122,31 +109,3 @@ def _by_line(diagnostic: Diagnostic) -> list[tuple[tuple[Source, int], list[Labe
 
 def _text(text: str, line_end: str) -> str:
     return line_end.join(safe(line) for line in text.split("\n"))
-
-
-def _as_dict(diagnostic: Diagnostic) -> dict[str, Any]:
-    place = _place(diagnostic.span)
-    fix = diagnostic.fix
-    return {
-        "code": diagnostic.code,
-        "severity": diagnostic.severity,
-        "message": diagnostic.message,
-        **place,
-        "label": diagnostic.label.text if diagnostic.label is not None else "",
-        "also": [{**_place(label.span), "label": label.text} for label in diagnostic.also],
-        "notes": list(diagnostic.notes),
-        "help": list(diagnostic.help),
-        "fix": None if fix is None else {**_place(fix.span), "replacement": fix.replacement},
-    }
-
-
-def _place(span: Span | None) -> dict[str, Any]:
-    if span is None:
-        return dict.fromkeys(("path", "line", "column", "end_line", "end_column"))
-    return {
-        "path": span.source.path,
-        "line": span.line,
-        "column": span.column,
-        "end_line": span.end_line,
-        "end_column": span.end_column,
-    }

@@ -125,3 +125,20 @@ def test_the_data_is_held_against_the_spec_where_that_is_asked(modelspec, spec, 
     (tmp_path / "rows.csv").write_text("x,y\n1,2\n3,4\n")
     right = modelspec("validate", "--data", "spec.yaml")
     assert right.out == "spec.yaml is valid: 1 layer, 2 parameters, 2 samples\n"
+
+
+def test_sarif_is_alone_on_stdout(modelspec, spec):
+    spec(WRONG)
+    done = modelspec("validate", "spec.yaml", "--format", "sarif")
+    assert (done.code, done.err) == (1, "")
+    assert len(json.loads(done.out)["runs"][0]["results"]) > 1
+    spec(TWEETS)
+    done = modelspec("validate", "spec.yaml", "--format", "sarif")
+    assert (done.code, json.loads(done.out)["runs"][0]["results"]) == (0, [])
+
+
+def test_github_commands_stand_on_stdout(modelspec, spec):
+    spec(WRONG)
+    done = modelspec("validate", "spec.yaml", "--format", "github")
+    assert (done.code, done.err) == (1, "")
+    assert done.out.startswith("::error file=spec.yaml,line=5,")
