@@ -14,7 +14,9 @@ from modelspec.language.layer import Layer
 
 RECURRENT = ("LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
 #: Layers of keras.applications that are no layers of Keras; `calls` writes them in words.
-KNOWN = ("LayerScale", "StochasticDepth", "CustomScaleLayer")
+KNKERAS = "use what Keras itself has there, and save the model again"
+OWN = ("LayerScale", "StochasticDepth", "CustomScaleLayer")
+KERAS = "use what Keras itself has there, and save the model again"
 OWN = (
     'a class of your own can stand in the spec as {type: python, class: "package.module:Class"} '
     "under `--trust-code`; replace the layer in Keras, or take it out, and save the model again"
@@ -46,7 +48,7 @@ def entry(part: Part, faults: Faults, inside: Inside, extra: dict[str, Any]) -> 
     try:
         made |= arguments(cls, {**tidied(part), **extra}, inside)
     except Unknown as unknown:
-        faults.refuse(part.name, f"`{part.kind}`: {unknown.what}", unknown.help)
+        faults.refuse(part.name, f"`{part.kind}`: {unknown.what}", unknown.help or KERAS)
     return made
 
 
@@ -93,6 +95,8 @@ def tidied(part: Part) -> dict[str, Any]:
             config[side] = zeros_left_out(config.get(side))
         if mirrored(config):
             del config["backward_layer"]
+    if "Pooling" in part.kind and alike(config.get("strides"), config.get("pool_size")):
+        config.pop("strides", None)
     if part.kind == "RandomShear":
         for key in ("x_factor", "y_factor"):
             config[key] = one_sided(config.get(key))

@@ -8,6 +8,7 @@ from modelspec.exchange.keras import known
 from modelspec.exchange.keras.calls import call, refuse, single
 from modelspec.exchange.keras.entries import KNOWN, declared, entry, own_dtype
 from modelspec.exchange.keras.faults import Faults, Odd
+from modelspec.exchange.keras.masks import take_out
 from modelspec.exchange.keras.model import SHAPES, Model, Node, Part, Tensor, tensors
 from modelspec.exchange.keras.names import Names
 from modelspec.exchange.keras.sharing import Sharing
@@ -108,6 +109,7 @@ class Graph:
         self.texts: dict[tuple[str, int], str] = {}  # (part, call) -> the entry that it is
         self.callees: dict[str, str] = {}  # part -> its name under `shared`
         self.before: str | None = None
+        take_out(model)
         for tensor in tensors(model.inputs):
             self.input(model.by_name[tensor.part])
         self.reserve()
