@@ -272,8 +272,9 @@ def check_cell(argument: str, given: Any) -> None:
 
 def check_inside(argument: str, given: Any) -> None:
     """Refuse settings that only the layer around may have."""
-    for setting in ("dtype", "weights"):
-        if getattr(given, setting, None) is not None:
+    found = {"dtype": getattr(given, "dtype", None), "weights": getattr(given, "weights", None)}
+    for setting, value in found.items():
+        if value is not None:
             raise Reject(
                 argument,
                 f"the layer inside has no `{setting}` of its own",

@@ -125,7 +125,8 @@ class GroupQueryAttention(MultiHeadAttention):
     """
 
     takes = {**SEQUENCES, "attention_mask?": "... other_time"}
-    num_heads = key_dim = value_dim = output_shape = attention_axes = None  # type: ignore[assignment]
+    num_heads = key_dim = value_dim = None  # type: ignore[assignment]
+    output_shape = attention_axes = None  # type: ignore[assignment]
     head_dim = Int("Size of queries, keys and values in each head.", min=1)
     num_query_heads = Int("How many mixtures each position takes.", min=1)
     num_key_value_heads = Int("How many sets of keys and values they share.", min=1)
