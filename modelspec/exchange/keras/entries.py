@@ -85,7 +85,7 @@ def tidied(part: Part) -> dict[str, Any]:
         if config.get("value_dim") == config.get("key_dim"):
             config.pop("value_dim", None)
         shapes = part.build.get("shapes_dict") or part.build
-        query = shapes.get("query_shape") or []
+        query = shapes.get("query_shape") or config.get("query_shape") or []
         axes = config.get("attention_axes")
         if isinstance(axes, list) and axes == list(range(1, len(query) - 1)):
             del config["attention_axes"]
@@ -96,6 +96,9 @@ def tidied(part: Part) -> dict[str, Any]:
             del config["backward_layer"]
     if "Pooling" in part.kind and alike(config.get("strides"), config.get("pool_size")):
         config.pop("strides", None)
+    if part.kind.startswith("SeparableConv"):  # Keras 2 writes what it inherits, unused
+        for key in ("kernel_initializer", "kernel_regularizer", "kernel_constraint"):
+            config.pop(key, None)
     if part.kind == "RandomShear":
         for key in ("x_factor", "y_factor"):
             config[key] = one_sided(config.get(key))

@@ -190,7 +190,7 @@ class Matched:
         theirs = place.rpartition("/")[2].partition(":")[0]
         ours = weight.name.rpartition(".")[2]
         known = {one.name.rpartition(".")[2] for _, one in wanted}
-        if theirs in known and OLD.get(theirs, theirs) != ours:
+        if theirs in known and ours not in (theirs, OLD.get(theirs)):
             self.wrong.append(f"`{ours}` stands where the file has `{place}`")
 
     def legacy(self, part: Part) -> list[tuple[str, Weight]]:

@@ -21,7 +21,8 @@ HINTS = {
     "implementation", "time_major", "input_length", "ragged", "sparse", "jit_compile", "fn",
     "is_legacy_optimizer", "quantization_config", "input_axes", "output_axes", "autocast",
     "lora_rank", "lora_alpha", "gptq_unpacked_column_size", "input_dtype", "function_type",
-    "ema_overwrite_frequency", "loss_scale_factor",
+    "ema_overwrite_frequency", "loss_scale_factor", "query_shape", "key_shape",
+    "value_shape",
 }  # fmt: skip
 
 Inside = Callable[[Any], Any]
@@ -44,13 +45,22 @@ def arguments(cls: type[Word], config: dict[str, Any], inside: Inside | None = N
     for key, value in config.items():
         kind = cls.arguments.get(key)
         if kind is None:
-            if key not in COMMON and key not in HINTS and not nothing(value):
+            if (
+                key not in COMMON
+                and key not in HINTS
+                and FIXED.get(key) != value
+                and not nothing(value)
+            ):
                 raise Unknown(f"its `{key}: {value!r:.60}` has no counterpart")
             continue
         plain = converted(kind, value, inside)
         if not is_default(cls, key, plain):
             found[key] = plain
     return found
+
+
+#: What Keras 2 writes though it can be nothing else.
+FIXED = {"groups": 1}
 
 
 def nothing(value: Any) -> bool:
