@@ -37,4 +37,4 @@ def test_the_files_and_commands_that_the_readme_names_exist():
     for folder in re.findall(r"`(modelspec/\w+/)`", README):
         assert (ROOT / folder).is_dir(), folder
     commands = set(re.findall(r"^modelspec (\w+)", README, re.M)) - {"is"}
-    assert commands <= {path.stem for path in (ROOT / "modelspec/cli").glob("*.py")}
+    assert commands <= {path.stem.rstrip("_") for path in (ROOT / "modelspec/cli").glob("*.py")}
