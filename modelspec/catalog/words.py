@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from modelspec.catalog.index import ALIASES, INDEX
 from modelspec.language.kinds import REQUIRED, Mismatch, Reported
 from modelspec.language.word import Reject, Word
-from modelspec.source.diagnostics import Report
-from modelspec.source.suggest import did_you_mean
+from modelspec.source.diagnostics import Edit, Report
+from modelspec.source.fixes import respelled
 from modelspec.source.text import Source, Span
 from modelspec.source.tree import Entry, Mapping, Scalar, from_plain
 
@@ -129,13 +129,17 @@ class Words:
                 help=f"use {known.use}",
             )
             return
-        near = did_you_mean(str(name.value), alike(str(name.value), spellings(group)))
+        from modelspec.catalog.legacy import word_meant
+
+        text = str(name.value)
+        near = alike(text, spellings(group))
         self.report.error(
             "unknown-type",
-            f"none of the {group} is called `{name.value}`",
+            f"none of the {group} is called `{text}`",
             name.span,
             "unknown",
-            help=near or f"`modelspec layers --group {group}` lists them",
+            help=word_meant(group, text, near) or f"`modelspec layers --group {group}` lists them",
+            fix=respelled(text, name.span, near),
         )
 
     def bound(
@@ -174,7 +178,7 @@ class Words:
             key = entry.key.text
             kind = cls.arguments.get(key)
             if kind is None:
-                self.unknown_argument(cls, entry)
+                self.unknown_argument(cls, entry, [other.key.text for other in entries])
                 continue
             spans[key] = entry.value.span
             try:
@@ -186,6 +190,7 @@ class Words:
                     wrong.node.span,
                     wrong.fact,
                     help=wrong.help,
+                    fix=None if wrong.meant is None else Edit(wrong.node.span, wrong.meant),
                 )
             except Reported:
                 pass
@@ -210,9 +215,11 @@ class Words:
             help=rejected.help,
         )
 
-    def unknown_argument(self, cls: type[Word], entry: Entry) -> None:
+    def unknown_argument(self, cls: type[Word], entry: Entry, taken: list[str]) -> None:
+        from modelspec.catalog.legacy import argument_meant
+
         known = list(cls.arguments)
-        near = did_you_mean(entry.key.text, known)
+        near = argument_meant(entry.key.text, known)
         listed = ", ".join(f"`{k}`" for k in known)
         self.report.error(
             "unknown-argument",
@@ -220,6 +227,7 @@ class Words:
             entry.key.span,
             "unknown",
             help=near or (f"it takes {listed}" if known else "it takes no arguments"),
+            fix=respelled(entry.key.text, entry.key.span, known, taken),
         )
 
     def missing_argument(self, cls: type[Word], key: str, name: Span) -> None:

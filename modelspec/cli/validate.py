@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from modelspec.cli.fix import fixed
 from modelspec.cli.options import compiled, format_option, spec_options
-from modelspec.cli.output import tell
+from modelspec.cli.output import MACHINE, tell
 from modelspec.model.graph import Graph
 from modelspec.source.diagnostics import Diagnostic, Rejected
 
@@ -14,12 +15,16 @@ from modelspec.source.diagnostics import Diagnostic, Rejected
 @click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
 @click.option("--data", "with_data", is_flag=True, help="Hold the data against the spec too.")
 @click.option("--strict", is_flag=True, help="Let warnings fail the check, like errors.")
+@click.option(
+    "--fix", is_flag=True, help="Make the certain fixes first; the text of `-` goes to stdout."
+)
 @format_option("full", "concise", "json", "github", "sarif")
 @spec_options
 def command(
     specs: tuple[str, ...],
     with_data: bool,
     strict: bool,
+    fix: bool,
     format: str,
     settings: tuple[str, ...],
     allow_path: tuple[str, ...],
@@ -30,12 +35,17 @@ def command(
     Each error comes with file, line and column, the line itself, a code (`modelspec explain CODE`
     says more) and a hint. Exit code 1 where there is one.
     """
+    if fix and "-" in specs and format in MACHINE:
+        raise click.UsageError(f"with --fix the spec of `-` goes to stdout, where {format} would")
     found: list[Diagnostic] = []
     checked: dict[str, Graph | None] = {}
     samples: dict[str, int] = {}
     for spec in specs:
         try:
-            graph = compiled(spec, settings, allow_path, trust_code)
+            if fix:
+                graph = fixed(spec, settings, allow_path, trust_code)
+            else:
+                graph = compiled(spec, settings, allow_path, trust_code)
             if with_data:
                 samples[spec] = count_samples(graph)
         except Rejected as rejected:
@@ -52,7 +62,8 @@ def command(
         for spec, valid in checked.items():
             if valid is not None and format != "sarif":
                 of_data = f", {samples[spec]:,} samples" if spec in samples else ""
-                click.echo(f"{shown(spec)} is valid: {sizes(valid)}{of_data}")
+                text = f"{shown(spec)} is valid: {sizes(valid)}{of_data}"
+                click.echo(text, err=fix and spec == "-")
     return 1 if None in checked.values() else 0
 
 

@@ -24,11 +24,16 @@ REQUIRED = Required()
 
 
 class Mismatch(Exception):
-    """What stands there is not of the kind. `fact` says what it is, `node` where."""
+    """What stands there is not of the kind. `fact` says what it is, `node` where.
 
-    def __init__(self, fact: str, node: Node, help: tuple[str, ...] = ()) -> None:
+    `meant` is what surely belongs there.
+    """
+
+    def __init__(
+        self, fact: str, node: Node, help: tuple[str, ...] = (), meant: str | None = None
+    ) -> None:
         super().__init__(fact)
-        self.fact, self.node, self.help = fact, node, help
+        self.fact, self.node, self.help, self.meant = fact, node, help, meant
 
 
 class Reported(Exception):
@@ -198,12 +203,14 @@ class Bool(Kind[bool]):
     def value(self, node: Node, reader: Reader, owner: Any) -> bool:
         if isinstance(node, Scalar) and isinstance(node.value, bool):
             return node.value
-        help: tuple[str, ...] = ()
-        if isinstance(node, Scalar) and node.text.lower() in ("yes", "on", "y"):
+        text = node.span.text.lower() if isinstance(node, Scalar) else ""
+        if text in ("yes", "on", "y"):
             help = ("write `true`: YAML 1.2 reads `yes` and `on` as strings",)
-        elif isinstance(node, Scalar) and node.text.lower() in ("no", "off", "n"):
+            raise Mismatch(fact(node), node, help, "true")
+        if text in ("no", "off", "n"):
             help = ("write `false`: YAML 1.2 reads `no` and `off` as strings",)
-        raise Mismatch(fact(node), node, help)
+            raise Mismatch(fact(node), node, help, "false")
+        raise Mismatch(fact(node), node)
 
     def noun(self) -> str:
         return "true or false"
@@ -246,10 +253,14 @@ class Choice(Kind[Any]):
             if node.value in self.options and not isinstance(node.value, bool):
                 return node.value
             if isinstance(node.value, str):
+                from modelspec.source.fixes import respelled
                 from modelspec.source.suggest import did_you_mean
 
                 words = [o for o in self.options if isinstance(o, str)]
-                raise Mismatch(f"this is `{node.value}`", node, did_you_mean(node.value, words))
+                near = did_you_mean(node.value, words)
+                fix = respelled(node.value, node.span, words)
+                meant = None if fix is None else fix.replacement
+                raise Mismatch(f"this is `{node.value}`", node, near, meant)
         raise Mismatch(fact(node), node)
 
     def noun(self) -> str:

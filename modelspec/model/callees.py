@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelspec.model.scope import Scope, Thing
 from modelspec.model.spec import Call, Definition, Input
+from modelspec.source.fixes import respelled
 from modelspec.source.suggest import did_you_mean
 from modelspec.source.text import Span
 
@@ -84,4 +85,5 @@ def unknown(scope: Scope, text: str, name: str, span: Span, known: list[str]) ->
         "unknown",
         help=did_you_mean(name, known)
         or (f"the layers here: {listed}" if known else "`shared:` holds layers to be called"),
+        fix=respelled(text, span, known),
     )

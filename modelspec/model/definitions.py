@@ -15,6 +15,7 @@ from modelspec.model.reading import unknown_key
 from modelspec.model.scope import Block, Scope
 from modelspec.model.spec import Definition
 from modelspec.source.diagnostics import Label
+from modelspec.source.fixes import respelled
 from modelspec.source.suggest import did_you_mean
 from modelspec.source.text import Span
 from modelspec.source.tree import Entry, Mapping, Node, Scalar, to_plain
@@ -113,14 +114,16 @@ class Definitions:
         for entry in written.entries:
             near = did_you_mean(entry.key.text, KINDS)
             if near:
-                self.report.error("unknown-key", rule, entry.key.span, "unknown", help=near)
+                text, span = entry.key.text, entry.key.span
+                fix = respelled(text, span, KINDS)
+                self.report.error("unknown-key", rule, span, "unknown", help=near, fix=fix)
                 return
         self.report.error("missing-key", rule, written.span, "this has none")
 
     def only(self, written: Mapping, known: tuple[str, ...]) -> None:
         for entry in written.entries:
             if entry.key.text not in known:
-                unknown_key(entry, known, self.report)
+                unknown_key(entry, known, self.report, written)
 
     def use(self, written: Mapping, kind: Entry) -> Definition | None:
         found = self.used(kind)
@@ -241,13 +244,16 @@ class Definitions:
                 help=f"use {known.use}",
             )
             return
-        near = did_you_mean(text, [*alike(text, spellings("layers")), *self.scope.block_names()])
+        from modelspec.catalog.legacy import word_meant
+
+        near = [*alike(text, spellings("layers")), *self.scope.block_names()]
         self.report.error(
             "unknown-type",
             f"no layer or block is called `{text}`",
             name.span,
             "unknown",
-            help=near or "`modelspec layers` lists them all",
+            help=word_meant("layers", text, near) or "`modelspec layers` lists them all",
+            fix=respelled(text, name.span, near),
         )
 
     def foreign(self, text: str, entries: list[Entry], name: Scalar, words: Words) -> Any:

@@ -9,6 +9,7 @@ from modelspec.language.kinds import Dims, Mismatch
 from modelspec.model.reading import unknown_key
 from modelspec.model.scope import Scope
 from modelspec.model.spec import Body, Input
+from modelspec.source.fixes import respelled
 from modelspec.source.suggest import did_you_mean
 from modelspec.source.tree import Mapping, Node, Scalar
 
@@ -37,7 +38,7 @@ class Inputs:
         if isinstance(value, Mapping):
             for entry in value.entries:
                 if entry.key.text not in ("shape", "dtype"):
-                    unknown_key(entry, ("shape", "dtype"), self.report)
+                    unknown_key(entry, ("shape", "dtype"), self.report, value)
             shape = value.get("shape")
             dtype = value.get("dtype")
             if isinstance(dtype, Scalar) and dtype.value in DTYPES:
@@ -50,6 +51,7 @@ class Inputs:
                     dtype.span,
                     "unknown",
                     help=did_you_mean(text, DTYPES),
+                    fix=respelled(text, dtype.span, DTYPES),
                 )
         if shape is None:
             self.report.error("missing-key", "an input has a `shape`", value.span, "no `shape`")

@@ -45,7 +45,7 @@ def data(spec: Spec, tree: Mapping, words: LayerWords) -> None:
         elif key == "fields":
             _fields(made, value, words)
         else:
-            unknown_key(entry, ("train", "validation", "test", "fields"), words.report)
+            unknown_key(entry, ("train", "validation", "test", "fields"), words.report, node)
 
 
 def source(words: Words, node: Node) -> Any:

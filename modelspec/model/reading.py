@@ -10,6 +10,7 @@ from modelspec.language.kinds import Float, Mismatch, Reported
 from modelspec.source import tree
 from modelspec.source.codes import CODES
 from modelspec.source.diagnostics import Report
+from modelspec.source.fixes import respelled
 from modelspec.source.suggest import did_you_mean, nearest
 from modelspec.source.tree import Entry, Mapping, Node, Scalar
 
@@ -53,21 +54,26 @@ def sections_of(node: Mapping, known: Sequence[str], report: Report) -> Mapping:
         if key in known:
             kept.append(entry)
             continue
-        unknown_key(entry, known, report)
+        unknown_key(entry, known, report, node)
         near = nearest(key, known)
         if near and node.get(near[0]) is None:
             kept.append(Entry(Scalar(near[0], near[0], False, entry.key.span), entry.value))
     return Mapping(kept, node.span)
 
 
-def unknown_key(entry: Entry, known: Sequence[str], report: Report) -> None:
+def unknown_key(entry: Entry, known: Sequence[str], report: Report, within: Mapping) -> None:
+    """Report a key that does not exist where the mapping `within` stands."""
+    from modelspec.catalog.legacy import argument_meant
+
+    taken = [other.key.text for other in within.entries]
     report.error(
         "unknown-key",
         f"there is no key `{entry.key.text}` here",
         entry.key.span,
         "unknown",
-        help=did_you_mean(entry.key.text, known)
+        help=argument_meant(entry.key.text, known)
         or "the keys here: " + ", ".join(f"`{key}`" for key in known),
+        fix=respelled(entry.key.text, entry.key.span, known, taken),
     )
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from modelspec.model.params import Params
 from modelspec.model.spec import Call, Definition, Input, Ref
 from modelspec.source.diagnostics import Report
+from modelspec.source.fixes import respelled
 from modelspec.source.suggest import did_you_mean
 from modelspec.source.text import Span
 from modelspec.source.tree import Node
@@ -239,9 +240,12 @@ class Scope:
             )
             raise Lost
         tensors = [name for name, one in self.things.items() if self.is_tensor(one)]
-        near = did_you_mean(name or text, [*tensors, *self.later, *self.broken])
+        candidates = [*tensors, *self.later, *self.broken]
+        near = did_you_mean(name or text, candidates)
+        fix = respelled(text, span, candidates)
         if name is not None and self.elsewhere(name):
             near = ("a graph sees its own inputs only: add it to the graph's `inputs`",)
+            fix = None
         known = ", ".join(f"`{one}`" for one in tensors[:12])
         self.report.error(
             "unknown-name",
@@ -249,6 +253,7 @@ class Scope:
             span,
             "unknown",
             help=near or (f"the names here: {known}" if known else ()),
+            fix=fix,
         )
         raise Lost
 

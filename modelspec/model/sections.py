@@ -114,7 +114,7 @@ def _target(target: Target, node: Mapping, words: Words) -> None:
     for entry in node.entries:
         target.spans[entry.key.text] = entry.value.span
         if entry.key.text not in OUTPUT_KEYS:
-            unknown_key(entry, OUTPUT_KEYS, words.report)
+            unknown_key(entry, OUTPUT_KEYS, words.report, node)
     target.allow = read_allow(node, words.report)
     loss, metrics = node.get("loss"), node.get("metrics")
     if isinstance(loss, Sequence):

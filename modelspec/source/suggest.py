@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 MOST = 3
 LONGEST = 64  # longer words are no typing mistakes, and cost time
+SHORTEST = 4  # one edit away from a shorter word may be another
 
 
 def nearest(word: str, candidates: Iterable[str]) -> list[str]:
@@ -70,3 +71,28 @@ def distance(a: str, b: str, most: int) -> int:
         if min(row) > most:
             return most + 1
     return min(row[-1], most + 1)
+
+
+def certain(word: str, candidates: Iterable[str], taken: Iterable[str] = ()) -> str | None:
+    """The one candidate that was surely meant: the only one that is a slip of a finger away.
+
+    Not where it is `taken` already, or where the difference is a digit: `Conv4D` is no slip.
+    """
+    folded = _folded(word)
+    if len(folded) < SHORTEST - 1 or len(word) > LONGEST:
+        return None
+    reach: dict[int, list[str]] = {0: [], 1: []}
+    for candidate in dict.fromkeys(candidates):
+        other = _folded(candidate)
+        if len(other) >= SHORTEST and abs(len(folded) - len(other)) <= 1:
+            edits = distance(folded, other, 1)
+            if edits <= 1:
+                reach[edits].append(candidate)
+    meant = reach[0] or reach[1]
+    if len(meant) != 1 or meant[0] in taken or _digits(word) != _digits(meant[0]):
+        return None
+    return meant[0]
+
+
+def _digits(word: str) -> str:
+    return "".join(char for char in word if char.isdigit())

@@ -55,6 +55,11 @@ class Source:
         return self._lines
 
     @property
+    def line_starts(self) -> list[int]:
+        """Where in the text each line begins."""
+        return [0, *(end.end() for end in _LINE_END.finditer(self.text))]
+
+    @property
     def folder(self) -> str:
         """The folder that relative paths in this text start from; "" for what is no file."""
         return "" if self.path.startswith("<") else os.path.dirname(self.path)

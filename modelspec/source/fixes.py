@@ -1,0 +1,51 @@
+"""Certain fixes: made where a word is a slip away from the only one that fits, and put in place."""
+
+from __future__ import annotations
+
+from .diagnostics import Edit
+from .suggest import certain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .diagnostics import Diagnostic
+    from .text import Source, Span
+
+
+def respelled(
+    word: str, span: Span, candidates: Iterable[str], taken: Iterable[str] = ()
+) -> Edit | None:
+    """The edit that corrects a word which stands at `span` as it is; None where it is not sure.
+
+    Plain words alone: what came from `${...}` or an escape does not stand there as it is.
+    """
+    if span.text.strip("\"'") != word:
+        return None
+    meant = certain(word, candidates, taken)
+    return None if meant is None else Edit(span, meant)
+
+
+def edits(diagnostics: Iterable[Diagnostic], source: Source) -> list[Edit]:
+    """The certain fixes within one text, each once, none within another, in order of place."""
+    found: dict[tuple[int, int, int, int], Edit] = {}
+    for diagnostic in diagnostics:
+        fix = diagnostic.fix
+        if fix is not None and fix.span.source.path == source.path:
+            found.setdefault(fix.span.order, fix)
+    kept: list[Edit] = []
+    for order in sorted(found):
+        if not kept or kept[-1].span.order[2:] <= order[:2]:
+            kept.append(found[order])
+    return kept
+
+
+def applied(source: Source, fixes: Iterable[Edit]) -> str:
+    """The text with the fixes in it, and not a character else changed."""
+    text, starts = source.text, source.line_starts
+    for fix in sorted(fixes, key=lambda fix: fix.span.order, reverse=True):
+        span = fix.span
+        begin = starts[span.line - 1] + span.column - 1
+        end = starts[span.end_line - 1] + span.end_column - 1
+        text = text[:begin] + fix.replacement + text[end:]
+    return text
