@@ -13,8 +13,6 @@ from modelspec.language.dtypes import FLOATS
 from modelspec.language.layer import Layer
 
 RECURRENT = ("LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
-#: Layers of keras.applications that are no layers of Keras; `calls` writes them in words.
-KNOWN = ("LayerScale", "StochasticDepth", "CustomScaleLayer")
 KERAS = "use what Keras itself has there, and save the model again"
 OWN = (
     'a class of your own can stand in the spec as {type: python, class: "package.module:Class"} '

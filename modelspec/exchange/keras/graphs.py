@@ -6,12 +6,13 @@ from typing import Any
 
 from modelspec.exchange.keras import known
 from modelspec.exchange.keras.calls import call, refuse, single
-from modelspec.exchange.keras.entries import KNOWN, declared, entry, own_dtype
+from modelspec.exchange.keras.entries import declared, entry, own_dtype
 from modelspec.exchange.keras.faults import Faults, Odd
 from modelspec.exchange.keras.masks import take_out
-from modelspec.exchange.keras.model import SHAPES, Model, Node, Part, Tensor, tensors
+from modelspec.exchange.keras.model import APPLICATIONS, SHAPES, Model, Node, Part, Tensor, tensors
 from modelspec.exchange.keras.names import Names
 from modelspec.exchange.keras.sharing import Sharing
+from modelspec.exchange.keras.tensorflow import translate
 from modelspec.language.layer import Layer
 
 Plain = dict[str, Any]
@@ -25,6 +26,7 @@ class Writer:
 
     def __init__(self, model: Model, faults: Faults, mixed: bool) -> None:
         self.model, self.faults, self.mixed = model, faults, mixed
+        translate(model)
         self.places: dict[Part, str] = {}
         self.sharing = Sharing(model)
         self.top: Plain = {}
@@ -87,7 +89,7 @@ def part_of(written: Any, faults: Faults) -> Part:
 def learns(part: Part) -> bool:
     """Whether `trainable` means something to a part: it has weights, or holds what has."""
     cls = declared(part)
-    if part.model is not None or part.kind in KNOWN or cls is None:
+    if part.model is not None or part.kind in APPLICATIONS or cls is None:
         return True
     return cls.weights is not Layer.weights or bool(getattr(cls, "wraps", False))
 
@@ -137,7 +139,7 @@ class Graph:
             hoisted = self.writer.shared(part)
             if hoisted is not None:
                 self.callees[part.name] = hoisted
-            elif part.model is not None or (len(part.nodes) > 1 and part.kind not in KNOWN):
+            elif part.model is not None or (len(part.nodes) > 1 and part.kind not in APPLICATIONS):
                 self.callees[part.name] = self.names.free(part.name)
             else:
                 for at in range(len(part.nodes)):
@@ -180,7 +182,7 @@ class Graph:
 
     def add(self, part: Part, at: int, node: Node) -> None:
         made = call(part, node, self.faults) if part.model is None else None
-        if part.kind in KNOWN and part.module != "keras.layers":
+        if part.kind in APPLICATIONS and part.module != "keras.layers":
             name = self.texts[part.name, at]
             known.write(self, part, node, name)
             self.before = name

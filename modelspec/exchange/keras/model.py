@@ -9,6 +9,8 @@ from modelspec.catalog.words import spellings
 from modelspec.exchange.keras.faults import Faults, Odd
 
 MODELS = ("Functional", "Model", "Sequential")
+#: Layers of keras.applications that are no layers of Keras; `known` writes them in words.
+APPLICATIONS = ("LayerScale", "StochasticDepth", "CustomScaleLayer")
 WRAPPERS = ("TimeDistributed", "SpectralNormalization")
 #: What Keras 3 and Keras 2 call the shape of an input, the batch in front.
 SHAPES = ("batch_shape", "batch_input_shape", "shape")
@@ -56,6 +58,8 @@ class Part:
         config = written.get("config")
         self.config: dict[str, Any] = config if isinstance(config, dict) else {}
         self.kind = str(written.get("class_name"))
+        if self.kind.removeprefix("Custom>") in APPLICATIONS:  # as Keras 2 registers them
+            self.kind = self.kind.removeprefix("Custom>")
         self.name = str(written.get("name") or self.config.get("name") or self.kind)
         self.module: str | None = written.get("module")
         self.build: dict[str, Any] = written.get("build_config") or {}

@@ -6,7 +6,7 @@ from typing import Any
 
 from modelspec.catalog.words import find, snake
 from modelspec.exchange.keras.faults import Faults
-from modelspec.exchange.keras.words import Unknown, arguments, word
+from modelspec.exchange.keras.words import Unknown, arguments, rounded, word
 from modelspec.language.word import Word
 
 Plain = dict[str, Any]
@@ -62,6 +62,8 @@ class Compiled:
             return written
         if isinstance(written, dict) and written.get("class_name") == "MeanMetricWrapper":
             inner = written.get("config", {})
+            if inner.get("name") in ("accuracy", "acc"):
+                return inner["name"]
             written = inner.get("fn", inner.get("name"))
         try:
             made = None if written is None else word("metrics", unnamed(written))
@@ -83,7 +85,7 @@ class Compiled:
             written = {"class_name": written, "config": {}}
         if not isinstance(written, dict):
             return None
-        name = str(written.get("class_name"))
+        name = str(written.get("class_name")).removeprefix("Custom>")  # as Keras 2 writes its own
         cls = find("optimizers", name)
         config = dict(written.get("config") or {})
         if cls is None:
@@ -127,31 +129,8 @@ def standard(kind: str, name: str) -> bool:
 
 def nested(given: list[Any], outputs: int) -> bool:
     """Whether a list of metrics holds a list for each output."""
-    return (
-        len(given) == outputs
-        and outputs > 1
-        and all(one is None or isinstance(one, list) for one in given)
-    )
+    return len(given) == outputs and all(one is None or isinstance(one, list) for one in given)
 
 
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
-
-
-def rounded(value: Any) -> Any:
-    """Numbers that were float32 in the optimizer, as they were written: 0.001."""
-    if isinstance(value, float):
-        import numpy as np
-
-        short = float(str(np.float32(value)))
-        return (
-            short
-            if np.float32(short) == np.float32(value)
-            and value != short
-            and abs(value - short) < 1e-6 * abs(value)
-            and float(np.float32(value)) == value
-            else value
-        )
-    if isinstance(value, dict):
-        return {key: rounded(one) for key, one in value.items()}
-    return [rounded(one) for one in value] if isinstance(value, list) else value

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from modelspec.catalog.words import NOWHERE, Words, find, snake
 from modelspec.language.compound import Either, Entry, ListOf, Named, Sizes
@@ -85,7 +88,17 @@ def converted(kind: Kind[Any], value: Any, inside: Inside | None) -> Any:
         return value[0]
     if isinstance(kind, Int) and isinstance(value, list) and len(value) == 1:
         return value[0]
-    return value
+    return rounded(value)
+
+
+def rounded(value: Any) -> Any:
+    """Numbers that were float32 once as they were written: 0.001, not 0.0010000000474974513."""
+    if isinstance(value, float):
+        short = np.float32(value)
+        return float(str(short)) if math.isfinite(value) and float(short) == value else value
+    if isinstance(value, dict):
+        return {key: rounded(one) for key, one in value.items()}
+    return [rounded(one) for one in value] if isinstance(value, list) else value
 
 
 def holds_layers(kind: Kind[Any]) -> bool:
