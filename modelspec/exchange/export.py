@@ -158,8 +158,8 @@ def difference(wanted: Tensor, found: Tensor) -> tuple[float, float]:
     if wanted.numel() == 0 or torch.equal(wanted, found):
         return 0.0, 0.0
     a, b = wanted.double(), found.double()
-    apart = (a - b).abs()[~(a.isnan() & b.isnan())]
-    return (float(apart.max()) if len(apart) else 0.0), float(a.abs().nan_to_num().max())
+    apart = (a - b).abs()[(a != b) & ~(a.isnan() & b.isnan())]
+    return (float(apart.max()) if len(apart) else 0.0), float(a.abs().nan_to_num(0, 0, 0).max())
 
 
 def random_inputs(graph: Graph, batch: int, open_size: int = OPEN) -> Tensors:
@@ -189,5 +189,3 @@ def vocabulary(program: Program) -> int:
         if step.body is not None:
             smallest = min(smallest, vocabulary(step.body))
     return smallest
-
-

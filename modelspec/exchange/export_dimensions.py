@@ -1,4 +1,4 @@
-"""Which sizes of an exported program's inputs may change: the batch, and what the spec leaves open."""
+"""Which sizes of an exported program may change: the batch, and what the spec leaves open."""
 
 from __future__ import annotations
 

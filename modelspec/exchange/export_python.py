@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from typing import Any
 
 import torch
@@ -27,11 +28,11 @@ def write(module: Module, path: str) -> list[str]:
 
 def run(graph: Graph, files: list[str]) -> Any:
     """The model of a file that has just been written, called on inputs by name."""
-    spec = importlib.util.spec_from_file_location("modelspec_exported", files[0])
+    loader = SourceFileLoader("modelspec_exported", files[0])
+    spec = spec_from_loader(loader.name, loader)
     assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = module_from_spec(spec)
+    loader.exec_module(module)
     model = vars(module)["load"](files[1])
 
     @torch.no_grad()

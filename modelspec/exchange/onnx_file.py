@@ -56,10 +56,25 @@ def write(module: Module, path: str) -> list[str]:
                 output_names=list(graph.program.outputs),
                 dynamic_shapes=(tuple(free_sizes(graph).values()),),
                 external_data=sizes > LARGEST,
+                custom_translation_table={torch.ops.aten.sort.stable: stable_sort},
             )
         except Exception as failed:  # torch raises what it likes where it cannot trace
             raise_untraced(failed, "torch.onnx")
     return [path, f"{path}.data"] if sizes > LARGEST else [path]
+
+
+def stable_sort(self: Any, stable: bool = True, dim: int = -1, descending: bool = False) -> Any:
+    """`torch.sort(stable=True)`, which torch's exporter lacks: of equal values ONNX's TopK takes
+    those of lower index first. It is asked of integers alone here, the steps of masked sequences.
+    """
+    import onnxscript
+
+    op: Any = onnxscript.opset18
+    whole = op.Cast(self, to=7)  # int64
+    size = op.Reshape(op.Gather(op.Shape(whole), op.Constant(value_int=dim)),
+                      op.Constant(value_ints=[-1]))  # fmt: skip
+    values, indices = op.TopK(whole, size, axis=dim, largest=int(descending), sorted=1)
+    return op.CastLike(values, self), indices
 
 
 def refuse_missing() -> None:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from modelspec.exchange import python_source_pieces as pieces
-from modelspec.exchange.python_source_graphs import Class, Classes, Inline
+from modelspec.exchange.python_source_classes import Class, Classes, Inline
+from modelspec.exchange.python_source_graphs import root
 from modelspec.model.graph import Graph
 from modelspec.model.spec import Definition
 from modelspec.source.diagnostics import Report
@@ -70,7 +71,7 @@ def python_source(
 
     Raises `Rejected` with every layer that cannot be written.
     """
-    classes, root = written(graph, weights)
+    classes, top = written(graph, weights)
     needed = dict.fromkeys(
         name for one in sorted(classes.pieces) for name in (*pieces.NEEDS.get(one, ()), one)
     )
@@ -83,12 +84,12 @@ def python_source(
     if any("Function" in text for text in own):
         head = head.replace("import json\n", "import json\nfrom collections.abc import Callable\n")
         head += "\nFunction = Callable[[Tensor], Tensor]\n"
-    loader = LOADER.format(weights=file, name=root.name)
+    loader = LOADER.format(weights=file, name=top.name)
     parts = [head.rstrip(), *own, *classes.order, loader.strip()]
     text = "\n\n\n".join(parts) + "\n"
     if "F." not in text.replace("F.", "F.", 1).split("from torch import", 1)[1]:
         text = text.replace("import torch.nn.functional as F\n", "", 1)
-    return PythonSource(text, root.writer.state())
+    return PythonSource(text, top.writer.state())
 
 
 def written(graph: Graph, weights: Mapping[str, Tensor]) -> tuple[Classes, Class]:
@@ -100,9 +101,9 @@ def written(graph: Graph, weights: Mapping[str, Tensor]) -> tuple[Classes, Class
         classes.taken |= {"Function", *pieces.NEEDS, "GaussianNoise", "GaussianDropout",
                           "SteppedRNN", "MultiHeadAttention"}  # fmt: skip
         try:
-            root = classes.root()
+            top = root(classes)
         except Inline as inline:
             inlined.add(inline.definition)
             continue
         report.raise_if_errors()
-        return classes, root
+        return classes, top

@@ -75,7 +75,9 @@ class Site:
         return self.read(self.value(port), layout)
 
     def read(self, value: Value, layout: str = SPEC) -> str:
-        return expression(self.writer, value, layout)
+        text = expression(self.writer, value, layout)
+        wide = value.known.dtype in ("float16", "bfloat16", "float64")
+        return f"{text}.float()" if wide else text
 
     def either(self, port: int = 0) -> tuple[str, str]:
         """The value's expression in a layout that it has, and which that is."""
@@ -123,7 +125,7 @@ class Site:
 
 
 def expression(writer: Writer, value: Value, layout: str = SPEC) -> str:
-    """The value's expression in a layout, as float32 where it is a float."""
+    """The value's expression in a layout."""
     if layout not in value.tokens:
         rank = len(value.shape) + 1
         order = [0, rank - 1, *range(1, rank - 1)]
@@ -134,9 +136,7 @@ def expression(writer: Writer, value: Value, layout: str = SPEC) -> str:
         note = comment(value.shape, layout)
         token = writer.let(f"{source}.permute({moved})", note, f"~{value.wish}")
         value.tokens[layout] = token
-    text = value.tokens[layout]
-    wide = value.known.dtype in ("float16", "bfloat16", "float64")
-    return f"{text}.float()" if wide else text
+    return value.tokens[layout]
 
 
 def comment(shape: Shape, layout: str = SPEC) -> str:

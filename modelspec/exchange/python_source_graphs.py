@@ -8,14 +8,15 @@ shapes or masks. Writing finds that out as it goes, and then begins again.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
-
-from torch import Tensor
 
 from modelspec.catalog.layers.wrappers import TimeDistributed
 from modelspec.catalog.words import snake
+from modelspec.exchange import python_source_activations as activations
+from modelspec.exchange import python_source_ops as ops
 from modelspec.exchange import python_source_plain as plain
+from modelspec.exchange import python_source_pooling as pooling
 from modelspec.exchange import python_source_sequences as sequences
 from modelspec.exchange import python_source_spatial as spatial
 from modelspec.exchange.python_source_calls import (
@@ -27,109 +28,17 @@ from modelspec.exchange.python_source_calls import (
     comment,
     expression,
 )
+from modelspec.exchange.python_source_classes import Class, Classes, Inline, Scope
 from modelspec.exchange.python_source_writer import Writer
-from modelspec.model.graph import Graph, Program, Step
+from modelspec.model.graph import Program, Step
 from modelspec.model.parts import Cut
 from modelspec.model.spec import Body, Call, Definition, Ref
 from modelspec.source.diagnostics import Report
 
 GENERATORS: dict[type, Any] = {
-    **plain.GENERATORS, **spatial.GENERATORS, **sequences.GENERATORS,
+    **plain.GENERATORS, **activations.GENERATORS, **spatial.GENERATORS, **pooling.GENERATORS,
+    **sequences.GENERATORS, **ops.GENERATORS,
 }  # fmt: skip
-
-
-class Inline(Exception):
-    """A graph that has to be written into its caller."""
-
-    def __init__(self, definition: Definition) -> None:
-        super().__init__(definition.path)
-        self.definition = definition
-
-
-class Written(Exception):
-    """Stands for a value whose layer could not be written: what depends on it is passed over."""
-
-
-class Class:
-    """A class: its name, text, the tensors below it, and the calls that it was written for."""
-
-    def __init__(self, name: str, writer: Writer, masks: list[int | None], signature: Any) -> None:
-        self.name, self.writer, self.signature = name, writer, signature
-        self.masks = masks  # for each output: which parameter is its mask
-        self.text = ""
-
-
-class Scope:
-    """One call of a body: what its names stand for."""
-
-    def __init__(self) -> None:
-        self.values: dict[Any, list[Value]] = {}
-        self.inner: dict[Call, Scope] = {}
-
-
-class Classes:
-    """All classes of a file, the inner ones first."""
-
-    def __init__(
-        self, graph: Graph, weights: Mapping[str, Tensor], inlined: set[Definition], report: Report
-    ) -> None:
-        self.graph, self.weights, self.inlined, self.report = graph, weights, inlined, report
-        self.made: dict[Definition, Class] = {}
-        self.texts: dict[str, str] = {}  # the text of a class without its name -> its name
-        self.pieces: set[str] = set()
-        self.homes: dict[Definition, Definition | None] = {}
-        self.taken: set[str] = set()
-        self.order: list[str] = []
-
-    # -- the model itself -----------------------------------------------------------------
-
-    def root(self) -> Class:
-        program, body = self.graph.program, self.graph.spec.body
-        writer, scope = Writer(), Scope()
-        for one in body.inputs:
-            known = program.tensors[program.inputs[one.name]]
-            scope.values[one] = [Value(known, {SPEC: writer.parameter(one.name)}, None, one.name)]
-        walk = Walk(self, writer, iter(program.steps), program, None)
-        walk.calls(body, scope)
-        if not self.report.failed:
-            for name, ref in body.outputs.items():
-                writer.result.append((name, walk.spec_text(walk.find(ref, scope))))
-        many = len(body.outputs) != 1
-        return self.finish(None, self.graph.name, writer, [], None, many=many)
-
-    def finish(self, definition: Definition | None, name: str, writer: Writer,
-               masks: list[int | None], signature: Any, *, many: bool = False) -> Class:  # fmt: skip
-        tight = "dict[str, Tensor]" if many else "Tensor"
-        if not many and len(writer.result) > 1:
-            tight = f"tuple[{', '.join(['Tensor'] * len(writer.result))}]"
-        text = "" if self.report.failed else writer.body(tight)
-        known = self.texts.get(text) if definition is not None else None
-        made = Class(known or self.free(name), writer, masks, signature)
-        if known is None:
-            self.texts[text] = made.name
-            self.order.append(f"class {made.name}(nn.Module):\n{text}")
-        if definition is not None:
-            self.made[definition] = made
-        return made
-
-    def free(self, name: str) -> str:
-        parts = re.split(r"[\W_]+", name, flags=re.ASCII)
-        base = "".join(part[:1].upper() + part[1:] for part in parts) or "Model"
-        base = f"Model{base}" if base[0].isdigit() else base
-        if base in ("Tensor", "F", "None", "True", "False"):
-            base += "Model"
-        found, count = base, 1
-        while found in self.taken:
-            count += 1
-            found = f"{base}{count}"
-        self.taken.add(found)
-        return found
-
-    def home(self, definition: Definition, caller: Definition | None) -> None:
-        """Note which class calls a definition; there is one for each."""
-        known = self.homes.setdefault(definition, caller)
-        if known is not caller:
-            raise Inline(known if known is not None else caller)  # type: ignore[arg-type]
 
 
 class Walk:
@@ -142,43 +51,29 @@ class Walk:
 
     def calls(self, body: Body, scope: Scope) -> None:
         for call in body.calls:
-            try:
-                arguments = [
-                    [self.find(ref, scope) for ref in one] if isinstance(one, list)
-                    else None if one is None else self.find(one, scope)
-                    for one in call.arguments
-                ]  # fmt: skip
-            except Written:
-                self.skip(call.definition)
-                continue
+            arguments = [
+                [self.find(ref, scope) for ref in one]
+                if isinstance(one, list)
+                else None
+                if one is None
+                else self.find(one, scope)
+                for one in call.arguments
+            ]
             self.call(call, call.definition, arguments, scope)
 
-    def skip(self, definition: Definition) -> None:
-        """Pass over the steps of a call whose inputs could not be written, noting its layers."""
-        if definition.body is not None:
-            for call in definition.body.calls:
-                self.skip(call.definition)
-        else:
-            step = next(self.steps)
-            if type(step.layer) not in GENERATORS and not isinstance(step.layer, TimeDistributed):
-                self.refuse(step, "it has no counterpart yet")
-
     def call(self, call: Call, definition: Definition, arguments: list[Any], scope: Scope) -> None:
-        """One call: what it gives goes to `scope`, nothing where a layer was refused."""
-        try:
-            if definition.body is None:
-                scope.values[call] = self.layer(call, definition, arguments)
-            elif definition in self.classes.inlined:
-                inner = scope.inner[call] = Scope()
-                self.bind(definition.body, arguments, inner)
-                self.calls(definition.body, inner)
-                made = [self.find(ref, inner) for ref in definition.body.outputs.values()]
-                scope.values[call] = made
-            else:
-                self.classes.home(definition, self.owner)
-                scope.values[call] = self.graph(call, definition, arguments)
-        except Written:
-            return
+        """One call: what it gives goes to `scope`."""
+        if definition.body is None:
+            scope.values[call] = self.layer(call, definition, arguments)
+        elif definition in self.classes.inlined:
+            inner = scope.inner[call] = Scope()
+            self.bind(definition.body, arguments, inner)
+            self.calls(definition.body, inner)
+            made = [self.find(ref, inner) for ref in definition.body.outputs.values()]
+            scope.values[call] = made
+        else:
+            self.classes.home(definition, self.owner)
+            scope.values[call] = self.graph(call, definition, arguments)
 
     @staticmethod
     def bind(body: Body, arguments: list[Any], inner: Scope) -> None:
@@ -196,15 +91,11 @@ class Walk:
         last = ref.chain[-1]
         if (last, ref.index) in scope.values:
             return scope.values[last, ref.index][0]
-        if last not in scope.values:
-            raise Written
         return scope.values[last][ref.index]
 
     @staticmethod
     def through(call: Call, chain: tuple[Call, ...], index: int, scope: Scope) -> Value:
         """A tensor inside a class: one that the class gives, or the class is no class."""
-        if call not in scope.values:
-            raise Written
         assert call.definition.body is not None
         for at, ref in enumerate(call.definition.body.outputs.values()):
             if ref.chain == chain and ref.index == index:
@@ -314,8 +205,9 @@ class Walk:
             else:
                 outs = GENERATORS[type(step.layer)](step.layer, site)
         except Unwritten as unwritten:
+            # What comes after it is looked at too: all that is refused is said at once.
             self.refuse(step, str(unwritten))
-            raise Written from None
+            outs = [Out("None", mask=None) for _ in step.outputs]
         return self.made(call, definition, step, site, outs if isinstance(outs, list) else [outs])
 
     def made(self, call: Call, definition: Definition, step: Step, site: Site,
@@ -368,8 +260,6 @@ class Walk:
         walk = Walk(self.classes, self.writer, iter(body.steps), body, self.owner)
         scope = Scope()
         walk.call(held, inner, given, scope)
-        if held not in scope.values:
-            raise Written
         time = step_time(site)
         split = f"(-1, {time})" if time is not None else f"{x}.shape[:2]"
         return [
@@ -382,3 +272,18 @@ def step_time(site: Site) -> int | None:
     """How many steps, where the spec knows."""
     first = site.shape()[0]
     return first if isinstance(first, int) else None
+
+
+def root(classes: Classes) -> Class:
+    """The class of the model itself, and those of its graphs."""
+    program, body = classes.graph.program, classes.graph.spec.body
+    writer, scope = Writer(), Scope()
+    for one in body.inputs:
+        known = program.tensors[program.inputs[one.name]]
+        scope.values[one] = [Value(known, {SPEC: writer.parameter(one.name)}, None, one.name)]
+    walk = Walk(classes, writer, iter(program.steps), program, None)
+    walk.calls(body, scope)
+    for name, ref in body.outputs.items():
+        writer.result.append((name, walk.spec_text(walk.find(ref, scope))))
+    many = len(body.outputs) != 1
+    return classes.finish(None, classes.graph.name, writer, [], None, many=many)

@@ -88,27 +88,29 @@ class SteppedLSTM(SteppedRNN):
 
 
 class SteppedGRU(SteppedRNN):
-    """Gates in the order update, reset, candidate."""
+    """Gates in the order update, reset, candidate; the reset acts on the state's product."""
 
     gates = 3
-    reset_after = True
 
     def step(self, x: Tensor, states: list[Tensor], keep: Tensor) -> list[Tensor]:
-        (state,) = states
         x_update, x_reset, x_new = x.chunk(3, 1)
-        update, reset, product = self.project(state, keep)
+        update, reset, product = self.project(states[0], keep)
         update, reset = self.gate(x_update + update), self.gate(x_reset + reset)
-        if self.reset_after:
-            new = self.activation(x_new + reset * product)
-        else:
-            new = self.activation(x_new + self.project(reset * state, keep)[2])
-        return [update * state + (1 - update) * new]
+        new = self.activation(x_new + reset * product)
+        return [update * states[0] + (1 - update) * new]
 
 
-class ResetFirstGRU(SteppedGRU):
-    """Its reset gate acts on the state, before the product with the kernel."""
+class ResetFirstGRU(SteppedRNN):
+    """A GRU whose reset gate acts on the state, before its product with the kernel."""
 
-    reset_after = False
+    gates = 3
+
+    def step(self, x: Tensor, states: list[Tensor], keep: Tensor) -> list[Tensor]:
+        x_update, x_reset, x_new = x.chunk(3, 1)
+        update, reset, _ = self.project(states[0], keep)
+        update, reset = self.gate(x_update + update), self.gate(x_reset + reset)
+        new = self.activation(x_new + self.project(reset * states[0], keep)[2])
+        return [update * states[0] + (1 - update) * new]
 
 
 def valid_steps_first(x: Tensor, mask: Tensor) -> Tensor:
@@ -183,8 +185,9 @@ class MultiHeadAttention(nn.Module):
         """What each query gives to each value: (batch, heads, queries, values)."""
         raw = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
         if mask is None:
-            return raw.softmax(-1)
-        return torch.where(mask, torch.where(mask, raw, -1e9).softmax(-1), 0)
+            return torch.softmax(raw, -1)
+        seen: Tensor = torch.where(mask, raw, -1e9).softmax(-1)
+        return seen.where(mask, 0)
 
 
 def band(query: Tensor, value: Tensor, causal: bool, reach: int | None) -> Tensor:
@@ -199,5 +202,5 @@ def band(query: Tensor, value: Tensor, causal: bool, reach: int | None) -> Tenso
 NEEDS: dict[str, tuple[str, ...]] = {
     "SteppedLSTM": ("SteppedRNN",),
     "SteppedGRU": ("SteppedRNN",),
-    "ResetFirstGRU": ("SteppedRNN", "SteppedGRU"),
+    "ResetFirstGRU": ("SteppedRNN",),
 }

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from modelspec.catalog import activations as words
 from modelspec.catalog.layers import attention, foreign, recurrent, wrappers
 from modelspec.engine.layers.recurrent import fuses
+from modelspec.exchange.python_source_activations import ALONG, SIMPLE, WITH
 from modelspec.exchange.python_source_calls import Out, Site, Unwritten, arguments
-from modelspec.exchange.python_source_plain import ALONG, SIMPLE, WITH
 
 TORCHS: dict[type, str] = {
     recurrent.LSTM: "LSTM", recurrent.GRU: "GRU", recurrent.SimpleRNN: "RNN",
@@ -172,7 +172,7 @@ def read_once(p: recurrent.Recurrent, site: Site) -> Any:
 
 
 def bidirectional(p: wrappers.Bidirectional, site: Site) -> Any:
-    layers = [p.forward, p.backward]
+    layers: list[Any] = [p.forward, p.backward]
     if not all(type(layer) in TORCHS for layer in layers):
         raise Unwritten("it wraps another layer than LSTM, GRU and SimpleRNN")
     mask, x = sequence_mask(site), site.floats()

@@ -1,4 +1,4 @@
-"""Convolutions, pooling, normalization and noise as PyTorch."""
+"""Convolutions, normalization and noise as PyTorch."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from modelspec.catalog.layers import convolution, normalization, pooling, regularization
+from modelspec.catalog.layers import convolution, normalization, regularization
 from modelspec.catalog.layers.merging import axis_of
 from modelspec.engine.layers.convolution import cut
 from modelspec.engine.spatial import same
+from modelspec.exchange.python_source_activations import activated
 from modelspec.exchange.python_source_calls import (
     FIRST,
     SPEC,
@@ -21,7 +22,6 @@ from modelspec.exchange.python_source_calls import (
     arguments,
     sizes,
 )
-from modelspec.exchange.python_source_plain import activated
 
 Edges = list[tuple[int, int]]
 
@@ -101,13 +101,13 @@ def convolve(p: convolution.Convolution, site: Site) -> Out:
     return Out(activated(site, p.activation, text, native(p)), native(p))
 
 
-def depthwise(p: convolution.DepthwiseConvolution, site: Site) -> Out:
+def depthwise(p: Any, site: Site) -> Out:
     kernel = site.weights["kernel"]
     text = window(p, site, apart(kernel), site.weights.get("bias"), kernel.shape[-2])
     return Out(activated(site, p.activation, text, native(p)), native(p))
 
 
-def separable(p: convolution.SeparableConvolution, site: Site) -> Out:
+def separable(p: Any, site: Site) -> Out:
     kernel = site.weights["depthwise_kernel"]
     text = window(p, site, apart(kernel), None, kernel.shape[-2], "depthwise")
     mixing, bias = turned(site.weights["pointwise_kernel"]), site.weights.get("bias")
@@ -117,7 +117,7 @@ def separable(p: convolution.SeparableConvolution, site: Site) -> Out:
     return Out(activated(site, p.activation, f"{module}({text})", native(p)), native(p))
 
 
-def transposed(p: convolution.TransposedConvolution, site: Site) -> Out:
+def transposed(p: Any, site: Site) -> Out:
     cuts = [cut(p, axis) for axis in range(p.rank)]
     kernel = turned(site.weights["kernel"])  # (in, out, *window)
     bias = site.weights.get("bias")
@@ -136,64 +136,6 @@ def transposed(p: convolution.TransposedConvolution, site: Site) -> Out:
         ends = [f":{before - after}" if after > before else ":" for before, after in cuts]
         text += f"[:, :, {', '.join(ends)}]"
     return Out(activated(site, p.activation, text, native(p)), native(p))
-
-
-# -- pooling ------------------------------------------------------------------------------
-
-
-def pool(kind: str) -> Callable[[Any, Site], Out]:
-    def generate(p: pooling.Pooling, site: Site) -> Out:
-        x, dtype = site.x(layout=native(p)), site.value().known.dtype
-        whole = dtype.startswith(("int", "uint", "bool"))
-        x = f"{x}.double()" if whole else x
-        named: dict[str, Any] = {}
-        if tuple(p.steps) != tuple(p.pool_size):
-            named["stride"] = sizes(p.steps)
-        if p.padding == "same":
-            edges = around(site, p, p.pool_size, p.steps, [1] * p.rank)
-            pairs = list(zip(edges, p.steps, strict=True))
-            named["padding"] = sizes([a if s == 1 else b for (b, a), s in pairs])
-            named["ceil_mode"] = True
-        if kind == "avg":
-            named["count_include_pad"] = False
-            if p.padding == "valid":
-                del named["count_include_pad"]
-        text = f"F.{kind}_pool{p.rank}d({arguments(x, sizes(p.pool_size), **named)})"
-        if p.padding == "same" and any(s == 1 and a > b for (b, a), s in pairs):
-            starts = ["1:" if s == 1 and a > b else ":" for (b, a), s in pairs]
-            text += f"[:, :, {', '.join(starts)}]"
-        return Out(f"{text}.to(torch.{dtype})" if whole else text, native(p), None)
-
-    return generate
-
-
-def global_pool(function: str) -> Callable[[Any, Site], Out]:
-    def generate(p: pooling.GlobalPooling, site: Site) -> Out:
-        text, layout = (site.x(), SPEC) if p.data_format == "channels_first" else site.either()
-        if site.value().known.dtype.startswith(("int", "uint", "bool")):
-            text = f"{text}.float()" if function == "mean" else text
-        mask = site.mask()
-        keep = ", keepdim=True" if p.keepdims else ""
-        if mask is not None and function == "mean" and p.rank == 1:
-            dim = 2 if layout == FIRST or p.data_format == "channels_first" else 1
-            there = site.let(f"{mask}.unsqueeze({3 - dim})")
-            total = f"{text}.where({there}, 0).sum({dim}{keep})"
-            text = f"{total} / {there}.sum({dim}{keep})"
-            return Out(text, layout if p.keepdims else SPEC, None)
-        start = 2 if layout == FIRST or p.data_format == "channels_first" else 1
-        axes = tuple(range(start, start + p.rank))
-        over = str(axes[0]) if len(axes) == 1 else str(axes)
-        return Out(f"{text}.{function}({over}{keep})", layout if p.keepdims else SPEC, None)
-
-    return generate
-
-
-def adaptive(kind: str) -> Callable[[Any, Site], Out]:
-    def generate(p: pooling.AdaptivePooling, site: Site) -> Out:
-        x = site.x(layout=native(p))
-        return Out(f"F.adaptive_{kind}_pool{p.rank}d({x}, {sizes(p.output_size)})", native(p), None)
-
-    return generate
 
 
 # -- normalization ------------------------------------------------------------------------
@@ -279,7 +221,7 @@ def unit_normalization(p: normalization.UnitNormalization, site: Site) -> Out:
 # -- noise: nothing in inference ----------------------------------------------------------
 
 
-def dropout(p: regularization.Dropping, site: Site) -> Out:
+def dropout(p: Any, site: Site) -> Out:
     if p.noise_shape is not None:
         raise Unwritten("it has a `noise_shape`")
     kind = "AlphaDropout" if isinstance(p, regularization.AlphaDropout) else "Dropout"
@@ -304,22 +246,16 @@ def unchanged(p: Any, site: Site) -> Out:
     return Out(text, layout)
 
 
-def _each(module: Any, base: str, ranks: tuple[int, ...] = (1, 2, 3)) -> list[type]:
+def each(module: Any, base: str, ranks: tuple[int, ...] = (1, 2, 3)) -> list[type]:
     return [vars(module)[f"{base.replace('#', str(rank))}"] for rank in ranks]
 
 
 GENERATORS: dict[type, Callable[[Any, Site], Out]] = {
-    **dict.fromkeys(_each(convolution, "Conv#D"), convolve),
-    **dict.fromkeys(_each(convolution, "Conv#DTranspose"), transposed),
-    **dict.fromkeys(_each(convolution, "DepthwiseConv#D", (1, 2)), depthwise),
-    **dict.fromkeys(_each(convolution, "SeparableConv#D", (1, 2)), separable),
-    **dict.fromkeys(_each(pooling, "MaxPooling#D"), pool("max")),
-    **dict.fromkeys(_each(pooling, "AveragePooling#D"), pool("avg")),
-    **dict.fromkeys(_each(pooling, "GlobalMaxPooling#D"), global_pool("amax")),
-    **dict.fromkeys(_each(pooling, "GlobalAveragePooling#D"), global_pool("mean")),
-    **dict.fromkeys(_each(pooling, "AdaptiveMaxPooling#D"), adaptive("max")),
-    **dict.fromkeys(_each(pooling, "AdaptiveAveragePooling#D"), adaptive("avg")),
-    **dict.fromkeys(_each(regularization, "SpatialDropout#D"), spatial_dropout),
+    **dict.fromkeys(each(convolution, "Conv#D"), convolve),
+    **dict.fromkeys(each(convolution, "Conv#DTranspose"), transposed),
+    **dict.fromkeys(each(convolution, "DepthwiseConv#D", (1, 2)), depthwise),
+    **dict.fromkeys(each(convolution, "SeparableConv#D", (1, 2)), separable),
+    **dict.fromkeys(each(regularization, "SpatialDropout#D"), spatial_dropout),
     normalization.BatchNormalization: batch_normalization,
     normalization.LayerNormalization: layer_normalization,
     normalization.GroupNormalization: group_normalization,

@@ -1,11 +1,12 @@
 """The text of one class: attributes, statements, and names for what they make.
 
-While a forward pass is written its values are tokens, `‹7›`. Names come at the end, when it is known
-who reads what: a value that the spec names keeps that name, and what merely passes on is `x`.
+While a forward pass is written its values are tokens, `‹7›`. Names come at the end, when it is
+known who reads what: a value that the spec names keeps that name, and what merely passes on is `x`.
 """
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import re
 from typing import Any
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 TOKEN = re.compile(r"‹(\d+)›")
 TAKEN = {"self", "torch", "nn", "F", "math", "json", "Tensor", "x", "load", "read_safetensors",
-         *dir(__builtins__ if not isinstance(__builtins__, dict) else object)}  # fmt: skip
+         "layer", *dir(builtins)}  # fmt: skip
 
 
 def identifier(name: str) -> str:
@@ -122,9 +123,12 @@ class Writer:
             taken.add(name)
             return name
 
-        for token in self.parameters:
-            named[token] = own(self.wishes[token])
         free_from = -1  # the statement from which on `x` may be overwritten
+        for token in self.parameters:
+            if self.wishes[token] == "x":
+                named[token], free_from = "x", last.get(token, -1)
+            else:
+                named[token] = own(self.wishes[token])
         for at, statement in enumerate(self.statements):
             for token in statement.targets:
                 wish = self.wishes[token]
@@ -216,7 +220,7 @@ class Writer:
                 and following.reads()[:1] == before.targets
                 and following.reads()[1:] == row[0].reads()[1:]
             )
-            if not alike or self.wishes[before.targets[0]][:1] not in ("", "~"):
+            if not alike:
                 break
             row.append(following)
         return row
@@ -238,6 +242,8 @@ class Writer:
         text = f"nn.{kind}({star}[{held[0].text} for _ in range({count})])"
         self.attributes[base] = Attribute(base, text, state)
         first, end = row[0].reads()[0], row[-1].targets[0]
+        if self.wishes[end] == modules[-1]:
+            self.wishes[end] = base
         if more:
             others = "".join(f", ‹{token}›" for token in more)
             start = Statement([end], f"‹{first}›", "")

@@ -18,6 +18,7 @@ HOMES = {
     "keras": {"exchange"},
     "onnx": {"exchange"},
     "onnxruntime": {"exchange"},
+    "onnxscript": {"exchange"},
     "yaml": {"source"},
     "click": {"cli"},
     "rich": {"cli"},

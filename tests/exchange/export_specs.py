@@ -62,7 +62,8 @@ def randomised(module: Module) -> Module:
     with torch.no_grad():
         for value in module.weights().values():
             if value.is_floating_point():
-                value.add_(0.2 * torch.rand(value.shape, generator=generator))
+                small = 0.2 if value.ndim < 2 else 0.02
+                value.add_(small * torch.rand(value.shape, generator=generator))
     return module.eval()
 
 
@@ -79,5 +80,6 @@ def drawn(module: Module, batch: int, seed: int = 3) -> dict[str, Tensor]:
         elif dtype.is_floating_point:
             found[name] = torch.randn(dims, generator=generator).to(dtype)
         else:
-            found[name] = torch.randint(0, 5, dims, generator=generator).to(dtype)
+            low = int("x2" in name)  # a divisor
+            found[name] = torch.randint(low, 5, dims, generator=generator).to(dtype)
     return found

@@ -1,0 +1,75 @@
+"""Pooling as PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from modelspec.catalog.layers import pooling
+from modelspec.exchange.python_source_calls import FIRST, SPEC, Out, Site, arguments, sizes
+from modelspec.exchange.python_source_spatial import around, each, native
+
+
+def pool(kind: str) -> Callable[[Any, Site], Out]:
+    def generate(p: pooling.Pooling, site: Site) -> Out:
+        x, dtype = site.x(layout=native(p)), site.value().known.dtype
+        whole = dtype.startswith(("int", "uint", "bool"))
+        x = f"{x}.double()" if whole else x
+        named: dict[str, Any] = {}
+        if tuple(p.steps) != tuple(p.pool_size):
+            named["stride"] = sizes(p.steps)
+        if p.padding == "same":
+            edges = around(site, p, p.pool_size, p.steps, [1] * p.rank)
+            pairs = list(zip(edges, p.steps, strict=True))
+            named["padding"] = sizes([a if s == 1 else b for (b, a), s in pairs])
+            named["ceil_mode"] = True
+        if kind == "avg":
+            named["count_include_pad"] = False
+            if p.padding == "valid":
+                del named["count_include_pad"]
+        text = f"F.{kind}_pool{p.rank}d({arguments(x, sizes(p.pool_size), **named)})"
+        if p.padding == "same" and any(s == 1 and a > b for (b, a), s in pairs):
+            starts = ["1:" if s == 1 and a > b else ":" for (b, a), s in pairs]
+            text += f"[:, :, {', '.join(starts)}]"
+        return Out(f"{text}.to(torch.{dtype})" if whole else text, native(p), None)
+
+    return generate
+
+
+def global_pool(function: str) -> Callable[[Any, Site], Out]:
+    def generate(p: pooling.GlobalPooling, site: Site) -> Out:
+        text, layout = (site.x(), SPEC) if p.data_format == "channels_first" else site.either()
+        if site.value().known.dtype.startswith(("int", "uint", "bool")):
+            text = f"{text}.float()" if function == "mean" else text
+        mask = site.mask()
+        keep = ", keepdim=True" if p.keepdims else ""
+        if mask is not None and function == "mean" and p.rank == 1:
+            dim = 2 if layout == FIRST or p.data_format == "channels_first" else 1
+            there = site.let(f"{mask}.unsqueeze({3 - dim})")
+            total = f"{text}.where({there}, 0).sum({dim}{keep})"
+            text = f"{total} / {there}.sum({dim}{keep})"
+            return Out(text, layout if p.keepdims else SPEC, None)
+        start = 2 if layout == FIRST or p.data_format == "channels_first" else 1
+        axes = tuple(range(start, start + p.rank))
+        over = str(axes[0]) if len(axes) == 1 else str(axes)
+        return Out(f"{text}.{function}({over}{keep})", layout if p.keepdims else SPEC, None)
+
+    return generate
+
+
+def adaptive(kind: str) -> Callable[[Any, Site], Out]:
+    def generate(p: pooling.AdaptivePooling, site: Site) -> Out:
+        x = site.x(layout=native(p))
+        return Out(f"F.adaptive_{kind}_pool{p.rank}d({x}, {sizes(p.output_size)})", native(p), None)
+
+    return generate
+
+
+GENERATORS: dict[type, Callable[[Any, Site], Out]] = {
+    **dict.fromkeys(each(pooling, "MaxPooling#D"), pool("max")),
+    **dict.fromkeys(each(pooling, "AveragePooling#D"), pool("avg")),
+    **dict.fromkeys(each(pooling, "GlobalMaxPooling#D"), global_pool("amax")),
+    **dict.fromkeys(each(pooling, "GlobalAveragePooling#D"), global_pool("mean")),
+    **dict.fromkeys(each(pooling, "AdaptiveMaxPooling#D"), adaptive("max")),
+    **dict.fromkeys(each(pooling, "AdaptiveAveragePooling#D"), adaptive("avg")),
+}
