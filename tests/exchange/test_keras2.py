@@ -18,6 +18,8 @@ FILES = [
     ("functional.h5", None),
     ("functional.keras", None),
     ("functional.weights.h5", "functional.json"),
+    ("operations.h5", None),
+    ("operations.weights.h5", "operations.json"),
 ]
 
 
@@ -25,7 +27,7 @@ FILES = [
 def test_a_model_of_keras_2_predicts_what_it_did_there(file, description, tmp_path):
     said = None if description is None else FOLDER / description
     made = modelspec.import_model(FOLDER / file, tmp_path / "run", description=said)
-    name = "functional" if file.startswith("functional") else "sequential"
+    name = file.partition(".")[0].replace("compiled", "sequential")
     with np.load(FOLDER / f"{name}.npz") as held:
         inputs = [held[key] for key in held if key.startswith("in")]
         wanted = [held[key] for key in held if key.startswith("out")]

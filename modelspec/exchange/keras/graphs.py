@@ -16,6 +16,8 @@ from modelspec.exchange.keras.tensorflow import translate
 from modelspec.language.layer import Layer
 
 Plain = dict[str, Any]
+#: Layers whose vocabulary lies beside the weights where it was learnt.
+LOOKUPS = ("StringLookup", "IntegerLookup", "TextVectorization")
 
 
 class Writer:
@@ -61,6 +63,8 @@ class Writer:
             made = entry(
                 part, self.faults, lambda one: self.held(part, one, path, trainable), extra
             )
+        if part.kind in LOOKUPS and part.config.get("vocabulary") is None:
+            self.faults.note(f"the vocabulary of `{part.name}` did not come along: train it anew")
         if trainable and part.config.get("trainable") is False and learns(part):
             made["trainable"] = False
         dtype = own_dtype(part, self.mixed)

@@ -50,6 +50,13 @@ def functional():
     )
 
 
+def operations():
+    x = keras.Input((4, 6), name="x")
+    y = tf.reduce_mean((x * 2.0 + 1.0) / 3.0 - x, axis=-1, keepdims=True)
+    z = tf.concat([y[:, 1:3], tf.nn.relu(x)[:, :2, :1]], -1)
+    return keras.Model(x, L.Dense(2)(1.0 - z), name="operations")
+
+
 def compiled(model):
     if len(model.outputs) > 1:
         model.compile(
@@ -65,7 +72,7 @@ def compiled(model):
 
 def main(folder):
     draws = np.random.default_rng(0)
-    for build in (sequential, functional):
+    for build in (sequential, functional, operations):
         keras.utils.set_random_seed(1)
         model = compiled(build())
         for variable in model.weights:
