@@ -36,7 +36,8 @@ def norm(p: ops.Norm, x: Tensor) -> Tensor:
             x, 2 if p.ord is None else p.ord, along, p.keepdims
         )
         return length
-    norms: Tensor = torch.linalg.matrix_norm(x, p.ord, along, p.keepdims)
+    wide = x.float() if x.dtype.itemsize == 2 else x  # torch's has no half precision
+    norms: Tensor = torch.linalg.matrix_norm(wide, p.ord, along, p.keepdims)
     return norms
 
 
