@@ -30,3 +30,15 @@ def free_sizes(graph: Graph) -> dict[str, dict[int, Any]]:
                 free[axis] = torch.export.Dim.AUTO
         found[name] = free
     return found
+
+
+def size_names(graph: Graph) -> list[dict[int, str]]:
+    """The same in the order of the inputs, each with a name: `batch`, or the word of the spec."""
+    found = []
+    for name, id in graph.program.inputs.items():
+        free = {0: "batch"}
+        for axis, dim in enumerate(graph.program.tensors[id].shape or (), 1):
+            if not isinstance(dim, int):
+                free[axis] = dim or f"{name}_{axis}"
+        found.append(free)
+    return found

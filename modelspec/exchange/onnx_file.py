@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from modelspec.engine.module import Module
-from modelspec.exchange.export_dimensions import examples, free_sizes
+from modelspec.exchange.export_dimensions import examples, size_names
 from modelspec.exchange.torch_export import raise_untraced
 from modelspec.model.graph import Graph
 from modelspec.source.diagnostics import Report
@@ -54,7 +54,7 @@ def write(module: Module, path: str) -> list[str]:
                 verbose=False,
                 input_names=list(graph.program.inputs),
                 output_names=list(graph.program.outputs),
-                dynamic_shapes=(tuple(free_sizes(graph).values()),),
+                dynamic_shapes=(tuple(size_names(graph)),),
                 external_data=sizes > LARGEST,
                 custom_translation_table={torch.ops.aten.sort.stable: stable_sort},
             )

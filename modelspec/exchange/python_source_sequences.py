@@ -64,8 +64,9 @@ def fused(p: Any, site: Site, weights: dict[str, Tensor], x: str, mask: str | No
         return masked(p, site, [outputs], mask, states, zero_masked)
     if two:
         called = f"{module}({x}{more})"
-        outputs, pair = site.writer.several(called, "", ["~outputs", "~state"])
-        finals = [f"{pair}[0][0]", f"{pair}[1][0]"]
+        wishes, nested = ["~outputs", "~hidden", "~cell"], "{}, ({}, {})"
+        outputs, hidden, cell = site.writer.several(called, "", wishes, nested)
+        finals = [f"{hidden}[0]", f"{cell}[0]"]
     else:
         outputs, last = site.writer.several(f"{module}({x}{more})", "", ["~outputs", "~state"])
         finals = [f"{last}[0]"]

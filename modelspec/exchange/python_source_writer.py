@@ -29,9 +29,11 @@ def identifier(name: str) -> str:
 class Statement:
     """`targets = text`, with the shape of what is made beside it."""
 
-    __slots__ = ("comment", "module", "targets", "text")
+    __slots__ = ("comment", "module", "pattern", "targets", "text")
 
-    def __init__(self, targets: list[int], text: str, comment: str, module: str | None = None):
+    def __init__(self, targets: list[int], text: str, comment: str, module: str | None = None,
+                 pattern: str = ""):  # fmt: skip
+        self.pattern = pattern or ", ".join(["{}"] * len(targets))
         self.targets, self.text, self.comment = targets, text, comment
         #: The attribute, where the text is a call of it and nothing else.
         self.module = module
@@ -70,10 +72,10 @@ class Writer:
         self.statements.append(Statement([token], text, comment, module))
         return f"‹{token}›"
 
-    def several(self, text: str, comment: str, wishes: list[str]) -> list[str]:
-        """A statement that makes several values."""
+    def several(self, text: str, comment: str, wishes: list[str], pattern: str = "") -> list[str]:
+        """A statement that makes several values; `pattern` is how they are nested."""
         tokens = [self.token(wish) for wish in wishes]
-        self.statements.append(Statement(tokens, text, comment))
+        self.statements.append(Statement(tokens, text, comment, pattern=pattern))
         return [f"‹{token}›" for token in tokens]
 
     def parameter(self, wish: str) -> str:
@@ -166,7 +168,8 @@ class Writer:
         inputs = "".join(f", {named[token]}: Tensor" for token in self.parameters)
         lines += ["", *wrapped_signature(f"    def forward(self{inputs}) -> {tight}:")]
         for statement in self.statements:
-            targets = ", ".join(named[token] for token in statement.targets)
+            targets = statement.pattern.format(*(named[token] for token in statement.targets))
+            targets = targets.replace("(_, _)", "_")
             written = [plain(line) for line in statement.text.split("\n")]
             if statement.text.startswith("for "):
                 lines += [f"        {line}" for line in written]

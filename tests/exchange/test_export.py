@@ -209,7 +209,23 @@ def test_onnx_has_names_and_a_batch_of_any_size(tmp_path):
     graph = onnx.load(made.files[0]).graph
     assert [one.name for one in graph.input] == ["a", "b"]
     assert [one.name for one in graph.output] == ["far"]
-    assert graph.input[0].type.tensor_type.shape.dim[0].dim_param
+    assert graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+    assert graph.output[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+@pytest.mark.parametrize("form", ["onnx", "pt2"])
+@pytest.mark.parametrize("name", ["tweets", "same_digit", "conv_nodes", "sequence_of_mlp"])
+def test_the_guides_models_run_in_other_runtimes(name, form, tmp_path):
+    made = exported(str(ROOT / "specs" / f"{name}.yaml"), form, tmp_path)
+    for one in made.compared:
+        assert one.difference <= 1e-5 * max(1.0, one.largest)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("form", ["onnx", "pt2"])
+@pytest.mark.parametrize("name", GUIDE)
+def test_every_spec_runs_in_other_runtimes(name, form, tmp_path):
+    assert not exported(str(ROOT / "specs" / f"{name}.yaml"), form, tmp_path).fails
 
 
 def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):
