@@ -227,12 +227,31 @@ def test_double_precision_is_kept(case):
     torch.testing.assert_close(ours, theirs.double(), rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_halves_are_computed_in_single_precision(dtype):
-    y_pred, y_true = torch.rand(4, 3).to(dtype), torch.randint(0, 2, (4, 3))
-    ours = loss(bind("losses", "binary_crossentropy"), y_true, y_pred)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_halves_are_computed_in_single_precision(case, dtype):
+    y_true, y_pred = batch(case, (4, 3, 5))
+    y_pred = y_pred.detach().to(dtype)
+    y_true = y_true.to(dtype) if y_true.is_floating_point() else y_true
+    ours = loss(bind("losses", case), y_true, y_pred)
     assert ours.dtype == torch.float32
-    torch.testing.assert_close(ours, keras.losses.BinaryCrossentropy()(y_true, y_pred))
+    # As Keras has it with its float32; in half precision `1 - 1e-7` is 1, and a clip none.
+    theirs = keras_loss(case, dtype="float32")(y_true, y_pred)
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("name", ["CTC", "Circle"])
+def test_losses_of_whole_outputs_are_keras_s_in_any_precision(name, dtype):
+    y_true, y_pred = sequences()
+    if name == "Circle":
+        y_true, y_pred = torch.tensor([0, 1, 0]), F.normalize(y_pred[:, 0], dim=-1)
+    y_pred = y_pred.detach().to(dtype)
+    ours = loss(bind("losses", name), y_true, y_pred)
+    wide = "float64" if dtype == torch.float64 else "float32"
+    assert ours.dtype == getattr(torch, wide)
+    theirs = getattr(keras.losses, name)(dtype=wide)(y_true, y_pred)
+    torch.testing.assert_close(ours.double(), theirs.double(), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(5,), (3, 5), (None, 5), (1,)], ids=str)
