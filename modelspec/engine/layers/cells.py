@@ -20,7 +20,15 @@ from modelspec.catalog.layers.cells import (
     StackedRNNCells,
 )
 from modelspec.engine.layers import recurrent
-from modelspec.engine.layers.recurrent import NO_DROPS, STEPS, Ran, backwards, draw, project
+from modelspec.engine.layers.recurrent import (
+    NO_DROPS,
+    STEPS,
+    Ran,
+    backwards,
+    draw,
+    handed_on,
+    project,
+)
 from modelspec.engine.lowering import Masked, lowers
 from modelspec.engine.random import Random
 
@@ -72,10 +80,7 @@ def repeated(
 ) -> Masked:
     ran = read(p, w, sequence, initial_state, mask, random if training else None,
                zero_masked=p.zero_output_for_mask)  # fmt: skip
-    output_mask = mask if p.return_sequences else None
-    if not p.return_state:
-        return Masked(ran.output, output_mask)
-    return Masked((ran.output, *ran.states), (output_mask, *[None] * len(ran.states)))
+    return handed_on(p, ran, mask)
 
 
 def read(

@@ -23,6 +23,7 @@ from modelspec.engine.layers.recurrent import (
     Scanned,
     States,
     backwards,
+    handed_on,
     over_time,
 )
 from modelspec.engine.lowering import Masked, lowers
@@ -45,10 +46,7 @@ def conv_lstm(
 ) -> Masked:
     ran = read(p, w, sequence, initial_state, mask, random if training else None,
                zero_masked=False)  # fmt: skip
-    output_mask = mask if p.return_sequences else None
-    if not p.return_state:
-        return Masked(ran.output, output_mask)
-    return Masked((ran.output, *ran.states), (output_mask, None, None))
+    return handed_on(p, ran, mask)
 
 
 def read(

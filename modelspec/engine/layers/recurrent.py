@@ -40,6 +40,11 @@ def recurrent(
 ) -> Masked:
     ran = read(p, w, sequence, initial_state, mask, random if training else None,
                zero_masked=p.zero_output_for_mask)  # fmt: skip
+    return handed_on(p, ran, mask)
+
+
+def handed_on(p: Any, ran: Ran, mask: Tensor | None) -> Masked:
+    """What a layer over sequences gives of a run: its output, and its states where asked."""
     output_mask = mask if p.return_sequences else None
     if not p.return_state:
         return Masked(ran.output, output_mask)
