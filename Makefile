@@ -5,6 +5,7 @@
 PY   := .venv/bin/python
 PIP  := $(PY) -m pip install --quiet -c constraints.txt
 JOBS ?= 2
+COUNT ?= 1000000
 
 .PHONY: help
 help:  ## list the targets
@@ -33,6 +34,10 @@ PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(PY) -m pytest -q
 test: .venv/stamp-test  ## run every test (JOBS=2 workers)
 	$(PYTEST) -n $(JOBS) --dist loadfile -m 'not nightly and not timing' tests
 	$(PYTEST) -m 'timing and not nightly' tests || [ $$? -eq 5 ]
+
+.PHONY: fuzz
+fuzz: .venv/stamp-test  ## damage the specs a million times, or until interrupted (COUNT=1000000)
+	OMP_NUM_THREADS=1 $(PY) -m tests.fuzzing $(COUNT)
 
 .PHONY: check
 check: .venv/stamp-test  ## lint, format, types, and the rules of the house

@@ -34,6 +34,9 @@ class Files:
     def read(self, text: str, span: Span, report: Report) -> Mapping | None:
         """The tree of a spec file; None, after reporting, where it cannot be had."""
         shown = self.locate(text, span)
+        if "\0" in shown:  # the operating system's calls raise over it
+            report.error("unknown-file", "a path holds no NUL", span, "one is in here")
+            return None
         real = os.path.realpath(shown)
         if not any(os.path.commonpath([real, folder]) == folder for folder in self.folders):
             report.error(
