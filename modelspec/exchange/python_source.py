@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -25,21 +26,21 @@ class PythonSource(NamedTuple):
 
 HEADER = '''"""{title}
 
-    model = load({weights!r})
+    model = load({weights})
     {called}
 """
 
 from __future__ import annotations
 
 import json
-{math}
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 '''
 
 LOADER = '''
-def load(path: str = {weights!r}) -> {name}:
+def load(path: str = {weights}) -> {name}:
     """The model with the weights of a .safetensors file, ready for inference."""
     model = {name}()
     model.load_state_dict(read_safetensors(path))
@@ -79,17 +80,26 @@ def python_source(
     inputs = ", ".join(graph.program.inputs)
     outputs = list(graph.program.outputs)
     called = f"{outputs[0] if len(outputs) == 1 else 'outputs'} = model({inputs})"
-    head = HEADER.format(title=f"{graph.name}, as a torch.nn.Module.", weights=file,
-                         called=called, math="").replace("json\n\n", "json\n\n")  # fmt: skip
+    # A docstring ends at its quotes, whatever a spec or a file is called.
+    file = re.sub(r"[^\w.-]", "_", file)
+    title = plain(graph.name)
+    head = HEADER.format(
+        title=f"{title}, as a torch.nn.Module.", weights=f'"{file}"', called=plain(called)
+    )
     if any("Function" in text for text in own):
         head = head.replace("import json\n", "import json\nfrom collections.abc import Callable\n")
         head += "\nFunction = Callable[[Tensor], Tensor]\n"
-    loader = LOADER.format(weights=file, name=top.name)
+    loader = LOADER.format(weights=f'"{file}"', name=top.name)
     parts = [head.rstrip(), *own, *classes.order, loader.strip()]
     text = "\n\n\n".join(parts) + "\n"
     if "F." not in text.replace("F.", "F.", 1).split("from torch import", 1)[1]:
         text = text.replace("import torch.nn.functional as F\n", "", 1)
     return PythonSource(text, top.writer.state())
+
+
+def plain(text: str) -> str:
+    """What may stand in a docstring."""
+    return re.sub(r"[^\w .,=()@-]", "_", text)
 
 
 def written(graph: Graph, weights: Mapping[str, Tensor]) -> tuple[Classes, Class]:

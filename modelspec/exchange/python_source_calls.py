@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 import torch
@@ -141,7 +142,7 @@ def expression(writer: Writer, value: Value, layout: str = SPEC) -> str:
 
 def comment(shape: Shape, layout: str = SPEC) -> str:
     """A shape with its batch, as comments have it."""
-    dims = ["batch", *("?" if dim is None else str(dim) for dim in shape)]
+    dims = ["batch", *("?" if dim is None else re.sub(r"\W", "_", str(dim)) for dim in shape)]
     if layout == FIRST:
         dims = [dims[0], dims[-1], *dims[1:-1]]
     return f"({', '.join(dims)})" if len(dims) > 1 else f"({dims[0]},)"

@@ -244,8 +244,8 @@ class Walk:
         body, wrapper = step.body, step.layer
         assert body is not None
         inner: Definition = wrapper.__dict__["layer"]
-        if site.mask() is not None:
-            raise Unwritten("its input has a mask")
+        if site.mask() is not None and len(site.shape()) != 2:
+            raise Unwritten("its input has a mask, and more axes than (time, features)")
         (id,) = body.inputs.values()
         x = site.x()
         flat = self.writer.let(f"{x}.flatten(0, 1)", comment(body.tensors[id].shape or ()))
@@ -263,7 +263,7 @@ class Walk:
         time = step_time(site)
         split = f"(-1, {time})" if time is not None else f"{x}.shape[:2]"
         return [
-            Out(f"{self.spec_text(value)}.unflatten(0, {split})", mask=None)
+            Out(f"{self.spec_text(value)}.unflatten(0, {split})", mask=site.mask())
             for value in scope.values[held]
         ]
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+#: Numbers that Python writes and does not read.
+NUMBER = re.compile(r"(?<![\w.'\"])(inf|nan)\b")
 TOKEN = re.compile(r"‹(\d+)›")
 TAKEN = {"self", "torch", "nn", "F", "math", "json", "Tensor", "x", "load", "read_safetensors",
          "layer", *dir(builtins)}  # fmt: skip
@@ -161,6 +163,7 @@ class Writer:
         named = self.names()
 
         def plain(text: str) -> str:
+            text = NUMBER.sub(r'float("\1")', text)
             return TOKEN.sub(lambda found: named[int(found[1])], text)
 
         lines = ["    def __init__(self) -> None:", "        super().__init__()"]

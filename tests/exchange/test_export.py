@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -235,3 +236,58 @@ def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):
     with pytest.raises(modelspec.Rejected) as caught:
         exported(SHARED, "onnx", tmp_path)
     assert [one.code for one in caught.value.diagnostics] == ["needs-extra"]
+
+
+MASKED = (
+    "{type: LSTM, units: 3}",
+    "{type: LSTM, units: 3, return_sequences: true, zero_output_for_mask: true}",
+    "{type: LSTM, units: 3, return_state: true, activation: relu}",
+    "{type: GRU, units: 3, go_backwards: true}",
+    "{type: GRU, units: 3, reset_after: false, return_sequences: true}",
+    "{type: SimpleRNN, units: 3}",
+    "{type: Bidirectional, layer: {type: LSTM, units: 3, return_sequences: true}}",
+    "{type: Bidirectional, layer: {type: GRU, units: 3}, merge_mode: ave}",
+    "{type: GlobalAveragePooling1D}",
+    "{type: Softmax}",
+    "{type: MultiHeadAttention, num_heads: 2, key_dim: 2, from: [embedding, embedding]}",
+    "{type: Concatenate, from: [embedding, embedding]}",
+    "{type: TimeDistributed, layer: {type: Dense, units: 2}}",
+)
+
+
+@pytest.mark.parametrize("layer", MASKED)
+def test_masks_hold_in_the_source(layer, tmp_path):
+    spec = f"""
+inputs: {{words: {{shape: [6], dtype: int32}}}}
+layers:
+  - {{type: Embedding, input_dim: 9, output_dim: 4, mask_zero: true}}
+  - {layer}
+  - {{type: Flatten}}
+"""
+    module = randomised(modelspec.build(spec))
+    source_runs_as(module, tmp_path)
+
+
+def test_weights_are_a_file_that_starts_another_training(tmp_path):
+    made = exported(SHARED, "safetensors", tmp_path)
+    assert made.files == [str(tmp_path / "made.safetensors")]
+    from modelspec.engine.weights import read
+
+    assert list(read(made.files[0])) == ["both.bias", "both.kernel"]
+
+
+def test_what_a_file_is_called_does_not_become_code(tmp_path):
+    module = modelspec.build("inputs: {x: [4]}\nlayers:\n  made: {type: ReLU}\n")
+    files = export_python.write(module, str(tmp_path / 'a" + str(1) + """.py'))
+    text = Path(files[0]).read_text(encoding="utf-8")
+    assert "str(1)" not in text
+    compile(text, "made.py", "exec")
+
+
+def test_a_number_without_end_is_written_as_python_reads_it(tmp_path):
+    spec = """
+inputs: {x: [4]}
+layers:
+  made: {type: ops.Clip, x_min: 0, x_max: .inf}
+"""
+    source_runs_as(modelspec.build(spec).eval(), tmp_path)
