@@ -22,7 +22,7 @@ _tables: dict[str, dict[str, tuple[str, str]]] = {}
 
 def snake(name: str) -> str:
     """The snake-case form of a class name, as Keras makes it: `MaxPooling2D` -> `max_pooling2d`."""
-    name = re.sub(r"([^.])([A-Z][a-z0-9]+)", r"\1_\2", name)
+    name = re.sub(r"([^.])([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
