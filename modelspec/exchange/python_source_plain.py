@@ -35,7 +35,9 @@ def embedding(p: core.Vectors, site: Site) -> Out:
     module = site.module(f"nn.Embedding({arguments(*table.shape)})", {"weight": table})
     x = site.x()
     index = x if site.value().known.dtype in ("int32", "int64") else f"{x}.int()"
-    return Out(f"{module}({index})", mask=site.let(f"{x} != 0") if p.mask_zero else None)
+    return Out(
+        f"{module}({index})", mask=site.let(f"{x} != 0", wish="mask") if p.mask_zero else None
+    )
 
 
 def reversible_embedding(p: core.ReversibleEmbedding, site: Site) -> Out:
@@ -52,7 +54,7 @@ def reversible_embedding(p: core.ReversibleEmbedding, site: Site) -> Out:
 
 def masking(p: core.Masking, site: Site) -> Out:
     x = site.x()
-    mask = site.let(f"({x} != {p.mask_value}).any(dim=-1)")
+    mask = site.let(f"({x} != {p.mask_value}).any(dim=-1)", wish="mask")
     return Out(f"{x} * {mask}[..., None]", mask=mask)
 
 
@@ -90,7 +92,7 @@ def either(site: Site) -> str | None:
         raise Unwritten("it joins masks of different ranks")
     if None in masks:
         return None
-    return known[0] if len(known) == 1 else site.let(" | ".join(known))
+    return known[0] if len(known) == 1 else site.let(" | ".join(known), wish="mask")
 
 
 def joined(sign: str) -> Callable[[Any, Site], Out]:

@@ -136,6 +136,8 @@ class Writer:
         for at, statement in enumerate(self.statements):
             for token in statement.targets:
                 wish = self.wishes[token]
+                if token in named:
+                    continue  # a loop goes on with it
                 if token not in last:
                     named[token] = "_"
                 elif wish.startswith("~") or not wish:
