@@ -94,13 +94,13 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
             "ops.Sort", "ops.Argsort", "ops.TopK", "ops.OneHot",
         ),
         "layers.ops.shaping": (
-            "ops.Reshape", "ops.BroadcastTo", "ops.Transpose", "ops.Swapaxes", "ops.Squeeze",
-            "ops.ExpandDims", "ops.Flip", "ops.Roll", "ops.Repeat", "ops.Tile", "ops.Pad",
-            "ops.Tril", "ops.Triu",
+            "ops.Reshape", "ops.BroadcastTo", "ops.Transpose", "ops.Swapaxes", "ops.Moveaxis",
+            "ops.Squeeze", "ops.ExpandDims", "ops.Flip", "ops.Roll", "ops.Repeat", "ops.Tile",
+            "ops.Pad", "ops.Tril", "ops.Triu",
         ),
         "layers.ops.pieces": (
-            "ops.GetItem", "ops.Take", "ops.TakeAlongAxis", "ops.Stack", "ops.Concatenate",
-            "ops.Split", "ops.Unstack",
+            "ops.GetItem", "ops.Slice", "ops.Take", "ops.TakeAlongAxis", "ops.Stack",
+            "ops.Concatenate", "ops.Split", "ops.Unstack",
         ),
         "layers.ops.product": (
             "ops.Matmul", "ops.Einsum",

@@ -24,6 +24,13 @@ def _base(group: str) -> Refused:
     return Refused(_BASE, f"one of the {group} themselves: `modelspec layers --group {group}`")
 
 
+def _across(einsum: str) -> Refused:
+    return Refused(
+        "of two batches it meets each sample with every other",
+        "{type: ops.Einsum, subscripts: " + einsum + "}, or the layer Dot",
+    )
+
+
 def _loss(name: str) -> Refused:
     return Refused("it is a loss", f"`loss: {name}`; the history has its value")
 
@@ -49,6 +56,10 @@ REFUSED: dict[str, dict[str, Refused]] = {
             "a graph is a layer as it is", "{layers: [...]} in the place of `type`"
         ),
         "Model": Refused("a graph is a layer as it is", "{inputs: ..., layers: ...}, or `file:`"),
+        "ops.Dot": _across('"bij,bjk->bik"'),
+        "ops.dot": _across('"bij,bjk->bik"'),
+        "ops.Outer": _across('"bi,bj->bij"'),
+        "ops.outer": _across('"bi,bj->bij"'),
         "MaxNumBoundingBoxes": Refused(
             "boxes are not among a spec's tensors",
             "pad them to one number when the data is written",

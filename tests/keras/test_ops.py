@@ -56,6 +56,9 @@ def keras_call(name, arguments, ports):
             return function(given["x"], given["to"])
         case "get_item":
             return function(given["x"], keras_key(given["key"]))
+        case "slice":
+            sizes = (given["x"].shape[0], *given["shape"][1:])
+            return function(given["x"], given["start_indices"], sizes)
         case "einsum":
             return function(given["subscripts"], *ports["x"])
         case "concatenate":
@@ -182,6 +185,8 @@ NEEDS = {
     "ops.Reshape": {"newshape": [None, 2, 2]}, "ops.BroadcastTo": {"newshape": [None, 4]},
     "ops.Transpose": {"axes": [0, 1]}, "ops.Split": {"indices_or_sections": 2},
     "ops.Unstack": {"num": 4}, "ops.GetItem": {"key": [":", 0]},
+    "ops.Slice": {"start_indices": [0, 1], "shape": [None, 2]},
+    "ops.Moveaxis": {"source": 1, "destination": -1},
 }  # fmt: skip
 
 SHOWN = {
@@ -240,6 +245,10 @@ def test_promotion_is_keras_s():
     ({"type": "ops.Squeeze", "axis": 1}, [(4,)], "has size 4, not 1"),
     ({"type": "ops.TopK", "k": 5}, [(4,)], "has 4 elements"),
     ({"type": "ops.Take", "indices": 4, "axis": 1}, [(4,)], "has no element 4"),
+    ({"type": "ops.Moveaxis", "source": 0, "destination": 1}, [(4, 2)], "axis 0 is the batch"),
+    ({"type": "ops.Moveaxis", "source": 1, "destination": -3}, [(4, 2)], "axis -3 is the batch"),
+    ({"type": "ops.Slice", "start_indices": [0, 2], "shape": [None, 3]}, [(4,)], "3 from 2 on"),
+    ({"type": "ops.Slice", "start_indices": [0, 2], "shape": [None, 3]}, [(4, 2)], "not 1"),
 ])  # fmt: skip
 def test_what_would_mix_samples_or_does_not_fit_is_refused(plain, shapes, message):
     with pytest.raises(Reject, match=message):
@@ -253,6 +262,13 @@ def test_what_would_mix_samples_or_does_not_fit_is_refused(plain, shapes, messag
     ({"type": "ops.Einsum", "subscripts": "bi,ij->bj"}, "every term begins with the batch"),
     ({"type": "ops.Einsum", "subscripts": "bi,bj"}, "the result stands after"),
     ({"type": "ops.Reshape", "newshape": [4, 2]}, "the first axis is the batch"),
+    ({"type": "ops.Moveaxis", "source": [1, 2], "destination": 1}, "2 axes move, to 1"),
+    ({"type": "ops.Slice", "start_indices": [0, 1], "shape": [2, 1]}, "is the batch, whose size"),
+    ({"type": "ops.Slice", "start_indices": [1, 1], "shape": [None, 1]}, "all of which is taken"),
+    ({"type": "ops.Slice", "start_indices": [0], "shape": [None, 1]}, "1 starts for 2 axes"),
+    ({"type": "ops.Slice", "start_indices": [0, 0], "shape": [None, -1]}, "sizes are integers"),
+    ({"type": "ops.Dot"}, "`ops.Dot` is Keras's"),
+    ({"type": "ops.outer"}, "`ops.outer` is Keras's"),
     ({"type": "ops.GetItem", "key": [0]}, "the first index is the batch's"),
     ({"type": "ops.GetItem", "key": [":", "::-1"]}, "is a list"),
     ({"type": "ops.Pad", "pad_width": [[1, 1]]}, "axis 0 is the batch"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
-from modelspec.language.kinds import Either, Int, Kind, ListOf, Mismatch, Reader, fact
+from modelspec.language.kinds import Dims, Either, Int, Kind, ListOf, Mismatch, Reader, fact
 from modelspec.language.layer import Reject
 from modelspec.language.operation import Operation, axis_in, over_batches
 from modelspec.language.shapes import Clash, Dim, Shape, join, join_shapes, show, show_dim
@@ -97,6 +98,54 @@ def ranged(dim: Dim, piece: slice) -> Dim:
         return len(range(*piece.indices(dim)))
     whole = piece.start in (None, 0) and piece.stop is None and piece.step in (None, 1)
     return dim if whole else None
+
+
+class Slice(Operation):
+    """A block of the tensor: so many elements along each axis, from a start."""
+
+    takes = "..."
+    start_indices = ListOf("Where it begins on each axis, the batch's 0 first.", Int("", min=0))
+    #: `shape` is an argument here, and what every layer answers: the property below is the answer.
+    arguments: ClassVar[dict[str, Kind[Any]]] = {
+        "shape": Dims("Its shape, the batch as its first axis (null or -1).", wildcard=True)
+    }
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many elements along each axis but the batch."""
+        written: tuple[int, ...] = vars(self)["shape"]
+        return written[1:]
+
+    @property
+    def shape(self) -> Callable[[Shape], Shape]:
+        return self.block
+
+    def check(self) -> None:
+        written: Shape = vars(self)["shape"]
+        if written[:1] not in ((None,), (-1,)):
+            raise Reject("shape", "the first axis is the batch, whose size stays open", "null")
+        if not all(isinstance(dim, int) and dim >= 0 for dim in written[1:]):
+            raise Reject("shape", "sizes are integers", "{type: ops.GetItem, key: ...} has ranges")
+        if self.start_indices[:1] != [0]:
+            raise Reject("start_indices", "the first axis is the batch, all of which is taken", "0")
+        if len(self.start_indices) != len(written):
+            raise Reject(
+                "start_indices", f"{len(self.start_indices)} starts for {len(written)} axes",
+                "one start for each axis of `shape`",
+            )  # fmt: skip
+
+    def block(self, x: Shape) -> Shape:
+        if len(self.sizes) != len(x):
+            raise Reject(
+                "shape", f"{show(x)} has {len(x)} axes besides the batch, not {len(self.sizes)}", ""
+            )
+        for dim, start, count in zip(x, self.start_indices[1:], self.sizes, strict=True):
+            if isinstance(dim, int) and start + count > dim:
+                raise Reject("shape", f"{count} from {start} on are more than an axis of {dim}", "")
+        return self.sizes
+
+    def flops(self, output: Shape, x: Shape) -> int | None:
+        return 0
 
 
 class Take(Operation):

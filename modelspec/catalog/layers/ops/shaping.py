@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from modelspec.language.kinds import Choice, Dims, Int, ListOf
+from typing import Any, ClassVar
+
+from modelspec.language.kinds import Choice, Dims, Int, Kind, ListOf
 from modelspec.language.layer import Reject
 from modelspec.language.operation import Constant, Operation, axes_in, axis_in
 from modelspec.language.shapes import Dim, Shape, show, size
@@ -103,6 +105,37 @@ class Swapaxes(Moving):
         a, b = axis_in("axis1", self.axis1, len(x)), axis_in("axis2", self.axis2, len(x))
         moved[a], moved[b] = moved[b], moved[a]
         return tuple(moved)
+
+
+class Moveaxis(Moving):
+    """An axis at another place, or several; the others stay in their order."""
+
+    #: `source` is an argument here, and any word's paper.
+    arguments: ClassVar[dict[str, Kind[Any]]] = {
+        "source": ListOf("The axis, or several; the batch is axis 0.", Int(""), single=True)
+    }
+    destination = ListOf(
+        "Where it stands in the result, or they do, as many as there are.", Int(""), single=True
+    )
+
+    @property
+    def sources(self) -> list[int]:
+        """Which axes move."""
+        moved: list[int] = vars(self)["source"]
+        return moved
+
+    def check(self) -> None:
+        if len(self.sources) != len(self.destination):
+            raise Reject(
+                "destination", f"{len(self.sources)} axes move, to {len(self.destination)} places",
+                "name one place for each axis",
+            )  # fmt: skip
+
+    def shape(self, x: Shape) -> Shape:
+        moved = axes_in("source", self.sources, len(x))
+        places = dict(zip(axes_in("destination", self.destination, len(x)), moved, strict=True))
+        rest = (at for at in range(len(x)) if at not in moved)
+        return tuple(x[places[at] if at in places else next(rest)] for at in range(len(x)))
 
 
 class Squeeze(Moving):

@@ -19,6 +19,12 @@ def take(p: ops.Take, x: Tensor) -> Tensor:
     return x.index_select(p.axis, torch.where(at < 0, at + x.shape[p.axis], at))
 
 
+def slice_(p: ops.Slice, x: Tensor) -> Tensor:
+    for axis, count in enumerate(p.sizes, 1):
+        x = x.narrow(axis, p.start_indices[axis], count)
+    return x
+
+
 def split(p: ops.Split, x: Tensor) -> tuple[Tensor, ...]:
     parts = torch.tensor_split(x, p.indices_or_sections, p.axis)
     return tuple(parts)
@@ -26,6 +32,7 @@ def split(p: ops.Split, x: Tensor) -> tuple[Tensor, ...]:
 
 pieces = lower({
     ops.GetItem: lambda p, x: x[tuple(p.pieces())],
+    ops.Slice: slice_,
     ops.Take: take,
     ops.Stack: lambda p, *x: torch.stack(x, p.axis),
     ops.Concatenate: lambda p, *xs: torch.cat(xs, p.axis),

@@ -48,6 +48,7 @@ shaping = lower({
     ops.BroadcastTo: broadcast_to,
     ops.Transpose: lambda p, x: x.permute(p.order(x.ndim - 1)),
     ops.Swapaxes: lambda p, x: x.swapaxes(p.axis1, p.axis2),
+    ops.Moveaxis: lambda p, x: x.movedim(p.sources, p.destination),
     ops.Squeeze: lambda p, x: x.squeeze(tuple(p.axis)),
     ops.ExpandDims: expand_dims,
     ops.Flip: lambda p, x: x.flip(p.axis),
