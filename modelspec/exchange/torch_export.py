@@ -21,7 +21,9 @@ def write(module: Module, path: str) -> list[str]:
     """Raises `Rejected` where torch cannot trace the model."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.export.save(traced(module), path)
+        program = traced(module)
+        program.example_inputs = None  # else torch keeps them in the file, as a pickle
+        torch.export.save(program, path)
     return [path]
 
 

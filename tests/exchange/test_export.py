@@ -291,3 +291,12 @@ layers:
   made: {type: ops.Clip, x_min: 0, x_max: .inf}
 """
     source_runs_as(modelspec.build(spec).eval(), tmp_path)
+
+
+def test_a_pt2_file_holds_no_pickle(tmp_path):
+    import zipfile
+
+    made = exported(SHARED, "pt2", tmp_path)
+    with zipfile.ZipFile(made.files[0]) as archive:
+        held = [archive.read(name) for name in archive.namelist()]
+    assert not any(b"torch._utils" in data or b"data.pkl" in data for data in held)
