@@ -182,6 +182,21 @@ def test_results_over_batches_are_those_of_keras(case, shape, weighted):
     assert ours == pytest.approx(theirs, rel=1e-5, abs=close)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_outputs_of_other_dtypes_are_measured_as_in_keras(case, dtype):
+    word, theirs = bind("metrics", case), keras_metric(case)
+    state = begin(word, (4,))
+    for y_true, y_pred in batches(case, (4,)):
+        outputs = y_pred.to(dtype)
+        # Keras averages halves in halves; here, as losses, they are measured in float32.
+        theirs.update_state(y_true, outputs.float() if dtype == torch.bfloat16 else outputs)
+        state = update(word, state, y_true, outputs)
+    wanted = theirs.result().tolist()
+    close = 1e-6 * max(1.0, *wanted) if isinstance(wanted, list) else 1e-6
+    assert result(word, state) == pytest.approx(wanted, rel=1e-5, abs=close)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("case", F1, ids=str)
 def test_f1_over_batches_is_that_of_keras(case, weighted):
