@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from modelspec.engine.initializers import initial
@@ -176,7 +175,10 @@ def write(weights: Mapping[str, Tensor], file: str) -> None:
     from safetensors.torch import save_file
 
     plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    with open(file, "wb") as stream:
+        mode = os.fstat(stream.fileno()).st_mode
     save_file(plain, file, metadata={"format": "modelspec"})
+    os.chmod(file, mode)  # safetensors would let nobody but the owner read it
     with open(file, "rb") as stream:
         os.fsync(stream.fileno())
 
@@ -189,7 +191,3 @@ def trainables(graph: Graph) -> list[str]:
         for weight in owner.weights
         if weight.trainable and owner.trainable
     ]
-
-
-def tensors(weights: Mapping[str, Tensor], device: torch.device | str) -> dict[str, Tensor]:
-    return {name: value.to(device) for name, value in weights.items()}
