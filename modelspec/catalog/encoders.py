@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelspec.language.kinds import Anything, Float, ListOf
+from modelspec.language.kinds import Anything, Float, Int, ListOf
 from modelspec.language.word import Reject, Word
 
 
@@ -59,6 +59,24 @@ class Labels(Word):
 
     def check(self) -> None:
         refuse_repeated(self.classes)
+
+
+class Words(Word):
+    """A text becomes the places of its words: 0 is padding, 1 an unknown word, words are from 2.
+
+    Words stand between white space, punctuation and symbols, and are lower-cased. The vocabulary
+    holds the most frequent words of train; texts are padded and cut at their ends.
+    """
+
+    group = "encoders"
+    vocabulary = Int(
+        "How many places there are, padding and unknown words among them.", default=10000, min=3
+    )
+    length = Int(
+        "Words a text; null takes the wanted shape's, or else those of train's longest text.",
+        default=None,
+        min=1,
+    )
 
 
 def refuse_repeated(classes: list[object] | None) -> None:

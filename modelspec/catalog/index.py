@@ -180,9 +180,12 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "sources": {
-        "sources": ("NPZ", "NPY", "CSV", "TSV", "JSONL", "Synthetic", "Digits", "DigitPairs"),
+        "sources": (
+            "NPZ", "NPY", "CSV", "TSV", "JSONL", "Parquet", "Arrow", "Images",
+            "Synthetic", "Digits", "DigitPairs",
+        ),
     },
-    "encoders": {"encoders": ("Standardize", "Scale", "OneHot", "Labels")},
+    "encoders": {"encoders": ("Standardize", "Scale", "OneHot", "Labels", "Words")},
 }  # fmt: skip
 
 #: group -> a further spelling -> the word's own name (the snake-case form needs no entry)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from modelspec.language.kinds import Bool, Int, ListOf, Path, Text
+from modelspec.language.kinds import Bool, Choice, Int, ListOf, Path, Text
 from modelspec.language.word import Reject, Word
 
 #: The ending of a path -> the format that it stands for; "" is a folder.
@@ -20,6 +20,9 @@ ENDINGS: dict[str, str] = {
     ".tsv": "TSV",
     ".jsonl": "JSONL",
     ".ndjson": "JSONL",
+    ".parquet": "Parquet",
+    ".arrow": "Arrow",
+    ".feather": "Arrow",
 }
 
 
@@ -35,7 +38,7 @@ def format_of(paths: list[str]) -> str:
         raise Reject(
             "path",
             f"no format is known by the ending `{ending}`",
-            f"known are {known} and a folder of .npy files; "
+            f"known are {known} and folders of .npy files or of images; "
             "for another ending, write {type: CSV, path: ...}",
         )
     return ENDINGS[ending]
@@ -55,7 +58,8 @@ class NPZ(Word):
 class NPY(Word):
     """A folder of .npy files: one array a column, named by its file; read from the disk as needed.
 
-    A list of .npy files is one such folder; several folders follow one another.
+    A list of .npy files is one such folder; several folders follow one another. A folder without
+    .npy files, but with sub-folders of images, is read as `Images` with its defaults.
     """
 
     group = "sources"
@@ -95,6 +99,46 @@ class JSONL(Word):
 
     group = "sources"
     path = _path("The file, a glob, or a list of them.")
+
+
+class Parquet(Word):
+    """A Parquet file: columns of numbers, texts, or lists of one length, which are vectors.
+
+    Needs the extra `parquet` (pyarrow). Row groups are read as they are asked for.
+    """
+
+    group = "sources"
+    path = _path("The file, a glob, or a list of them.")
+
+
+class Arrow(Word):
+    """An Arrow IPC file, or a Feather file of version 2: columns as in `Parquet`; mapped.
+
+    Needs the extra `parquet` (pyarrow).
+    """
+
+    group = "sources"
+    path = _path("The file, a glob, or a list of them.")
+
+
+class Images(Word):
+    """A folder with a sub-folder for each class: `image` (height, width, channels), and `label`.
+
+    PNG, JPEG, BMP and GIF (its first picture), 0 to 255, decoded as they are asked for. `label` is
+    the sub-folder's name; without an encoder, its place among the sorted names of this source
+    (`encode: Labels` keeps train's names with the run). Samples stand class by class, so validation
+    wants a folder of its own, and no share. Needs the extra `image` (Pillow).
+    """
+
+    group = "sources"
+    path = _path("The folder, a glob, or a list of them.")
+    size = ListOf(
+        "[height, width] that images are resized to; null takes those of one size as they are.",
+        Int("A number of pixels.", min=1),
+        length=2,
+        default=None,
+    )
+    mode = Choice("Three channels, or one.", "rgb", "grayscale", default="rgb")
 
 
 class Synthetic(Word):

@@ -11,6 +11,7 @@ from modelspec.catalog import encoders as words
 from modelspec.engine.data.cells import classes_of
 from modelspec.engine.data.rows import Array
 from modelspec.engine.data.wanted import BadCell, Wanted
+from modelspec.engine.data.words import WordEncoder
 from modelspec.language.shapes import show
 from modelspec.source.suggest import did_you_mean
 
@@ -21,8 +22,9 @@ Key = str | int | float | bool
 class Encoder(Protocol):
     """Values (samples, ...) in, numbers out.
 
-    `reads` says what it takes: `numbers` or `classes`. `see` is given train piece by piece, none of
-    them empty; `state` is what must be kept, and `decode` goes back from a model's output.
+    `reads` says what it takes: `numbers`, `classes` or `texts`. `see` is given train piece by
+    piece, none of them empty; `state` is what must be kept, and `decode` goes back from a model's
+    output.
     """
 
     reads: str
@@ -272,4 +274,5 @@ KNOWN: dict[type, Callable[[Any, State | None], Encoder]] = {
     words.Scale: Scaler,
     words.OneHot: OneHotEncoder,
     words.Labels: LabelEncoder,
+    words.Words: WordEncoder,
 }

@@ -9,11 +9,16 @@ import torch
 
 from modelspec.engine.data import cells
 from modelspec.engine.data.encoders import Encoder, State, fresh, restored
+from modelspec.engine.data.images import ImageRows
 from modelspec.engine.data.rows import Array, Indices, Rows
 from modelspec.engine.data.wanted import BadCell, Wanted, refuse
+from modelspec.engine.data.words import WordEncoder
 from modelspec.language import dtypes
 from modelspec.language.shapes import show, show_dim
 from modelspec.source.diagnostics import Diagnostic, Rejected
+
+#: How cells are read for a feed that takes these.
+READERS = {"numbers": cells.numbers, "classes": cells.classes, "texts": cells.strings}
 
 
 class Feed:
@@ -21,6 +26,13 @@ class Feed:
 
     def __init__(self, wanted: Wanted, encoder: Encoder | None) -> None:
         self.wanted, self.encoder = wanted, encoder
+
+    @property
+    def reads(self) -> str:
+        """What the columns hold for it: `numbers`, `classes` or `texts`."""
+        if self.wanted.dtype == "string":
+            return "texts"
+        return "numbers" if self.encoder is None else self.encoder.reads
 
     def learn(self, rows: Rows, indices: Indices, taken: dict[str, Array]) -> None:
         """Shows rows of train to the encoder; raises Rejected."""
@@ -38,12 +50,13 @@ class Feed:
             self.refuse_shape("a sample holds at least one value", rows, fact)
         return values
 
-    def beside(self, rows: Rows, indices: Indices, taken: dict[str, Array]) -> Array:
-        read = cells.classes if self.encoder and self.encoder.reads == "classes" else cells.numbers
-        if self.wanted.dtype == "string":
-            read = cells.strings
+    def beside(self, rows: Any, indices: Indices, taken: dict[str, Array]) -> Array:
+        read = READERS[self.reads]
         parts = []
         for column in self.wanted.columns:
+            if isinstance(rows, ImageRows) and column == "label" and self.reads == "numbers":
+                parts.append(rows.places(indices))
+                continue
             try:
                 parts.append(read(taken[column]))
             except BadCell as bad:
@@ -115,9 +128,9 @@ class Feed:
             return "as many values as its encoder learnt from"
         if code == "unseen-class":
             return "the classes that its encoder knows"
-        if self.encoder and self.encoder.reads == "classes":
+        if self.reads == "classes":
             return "a class in every row"
-        if self.wanted.dtype == "string":
+        if self.reads == "texts":
             return "texts"
         return "whole numbers" if dtypes.is_integer(self.wanted.dtype) else "numbers"
 
@@ -127,8 +140,12 @@ def feed_of(wanted: Wanted, encoders: dict[str, State] | None) -> Feed:
     if wanted.encode is None:
         return Feed(wanted, None)
     if encoders is None or wanted.name not in encoders:
-        return Feed(wanted, fresh(wanted.encode))
-    return Feed(wanted, restored(wanted.encode, encoders[wanted.name]))
+        encoder = fresh(wanted.encode)
+    else:
+        encoder = restored(wanted.encode, encoders[wanted.name])
+    if isinstance(encoder, WordEncoder):
+        encoder.fit(wanted.shape)
+    return Feed(wanted, encoder)
 
 
 def fits(given: tuple[int, ...], wanted: tuple[int | str | None, ...]) -> bool:

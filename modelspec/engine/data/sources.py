@@ -9,10 +9,12 @@ from modelspec.catalog import sources as words
 from modelspec.catalog.words import bind
 from modelspec.engine.data.arrays import open_npy, open_npz
 from modelspec.engine.data.delimited import open_delimited
+from modelspec.engine.data.images import ImageRows, holds_images
 from modelspec.engine.data.jsonl import JsonRows
 from modelspec.engine.data.packaged import Synthetic, open_digit_pairs, open_digits
 from modelspec.engine.data.paths import files
 from modelspec.engine.data.rows import Arrays, Joined, Rows
+from modelspec.engine.data.tables import open_arrow, open_parquet
 from modelspec.engine.data.wanted import Wanted, fault, refuse
 from modelspec.language.shapes import show
 from modelspec.language.word import Reject
@@ -21,12 +23,23 @@ from modelspec.source.suggest import did_you_mean
 
 Opener = Callable[[Any, list[str]], Sequence[Rows]]
 
+
+def open_folders(paths: list[str], needed: list[str]) -> Sequence[Rows]:
+    """Folders of arrays, or of images where they hold those instead."""
+    if all(map(holds_images, paths)):
+        return [ImageRows(bind("sources", {"type": "Images", "path": paths}), paths)]
+    return open_npy(paths, needed)
+
+
 OPENERS: dict[type, Opener] = {
     words.NPZ: lambda word, needed: [open_npz(path, needed) for path in files(word)],
-    words.NPY: lambda word, needed: list(open_npy(files(word), needed)),
+    words.NPY: lambda word, needed: open_folders(files(word), needed),
     words.CSV: lambda word, needed: [open_delimited(word, path) for path in files(word)],
     words.TSV: lambda word, needed: [open_delimited(word, path) for path in files(word)],
     words.JSONL: lambda word, needed: [JsonRows(path) for path in files(word)],
+    words.Parquet: lambda word, needed: [open_parquet(path) for path in files(word)],
+    words.Arrow: lambda word, needed: [open_arrow(path) for path in files(word)],
+    words.Images: lambda word, needed: [ImageRows(word, files(word))],
     words.Digits: lambda word, needed: [open_digits()],
     words.DigitPairs: lambda word, needed: [open_digit_pairs()],
 }
