@@ -68,7 +68,7 @@ def open_parquet(path: str) -> TableRows:
     import pyarrow.parquet as parquet
 
     with decoding(path):
-        file = parquet.ParquetFile(path, memory_map=True)
+        file = parquet.ParquetFile(path)
         counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
         return TableRows(
             path,
