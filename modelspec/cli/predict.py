@@ -24,7 +24,7 @@ Batches = Iterator[dict[str, Any]]
 @click.option("--data", metavar="SOURCE", help="The same as DATA: a path, or `{type: ...}`.")
 @click.option("-o", "--output", metavar="FILE", default="-", help="Where to; stdout by default.")
 @click.option(
-    "--format", type=click.Choice(["jsonl", "csv", "npz"]), callback=keep_format,
+    "--format", type=click.Choice(["jsonl", "csv", "npz", "parquet"]), callback=keep_format,
     help="By FILE's ending, else jsonl.",
 )  # fmt: skip
 @click.option(

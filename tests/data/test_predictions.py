@@ -138,3 +138,19 @@ def test_a_line_is_handed_on_before_the_next_one_arrives():
     os.close(writer)
     thread.join(10)
     assert got == [[[0, 0]], [[1, 0]], [[2, 0]]]
+
+
+def test_parquet_has_a_column_an_output_and_a_row_group_a_batch(tmp_path):
+    from pyarrow.parquet import ParquetFile
+
+    batches = [
+        {"score": np.float32([[0.5], [1.5]]), "grid": np.arange(8).reshape(2, 2, 2)},
+        {"score": np.float32([[2.5]]), "grid": np.arange(4).reshape(1, 2, 2)},
+    ]
+    path = str(tmp_path / "out.parquet")
+    assert write_rows(path, iter(batches), "parquet") == 3
+    file = ParquetFile(path)
+    assert file.num_row_groups == 2
+    rows = file.read().to_pylist()
+    assert rows[1] == {"score": [1.5], "grid": [[4, 5], [6, 7]]}
+    assert rows[2]["score"] == [2.5]

@@ -160,7 +160,7 @@ def arrow() -> Any:
     except ImportError:
         refuse(
             "needs-extra",
-            "Parquet and Arrow files are read by pyarrow, and pyarrow is missing",
+            "Parquet and Arrow files need pyarrow, and pyarrow is missing",
             help=["pip install 'modelspec-torch[parquet]'"],
         )
     return pyarrow

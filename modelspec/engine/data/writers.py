@@ -1,4 +1,4 @@
-"""Predictions as JSON Lines, CSV or NPZ."""
+"""Predictions as JSON Lines, CSV, NPZ or Parquet."""
 
 from __future__ import annotations
 
@@ -12,19 +12,24 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from modelspec.engine.data.rows import Array
+from modelspec.engine.data.tables import arrow
 from modelspec.source.diagnostics import Unreadable
 
 Outputs = dict[str, Array]  # by output, each (rows, ...)
 
 #: The ending of a path -> the format that it stands for.
-ENDINGS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".npz": "npz"}
+ENDINGS = {
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".npz": "npz", ".parquet": "parquet",
+}  # fmt: skip
 
 
 def write_rows(target: str | BinaryIO, batches: Iterable[Outputs], format: str) -> int:
-    """Writes batches of outputs as `jsonl`, `csv` or `npz`, and says how many rows there were.
+    """Writes batches of outputs as `jsonl`, `csv`, `npz` or `parquet`, and says how many rows
+    there were.
 
     JSONL has an object a row, CSV a column a number (`score`, or `score_0`, `score_1`, ... along
-    the axes), NPZ an array an output. A stream is flushed after every batch; a file appears whole,
+    the axes), NPZ an array an output, Parquet a column an output, with lists where it has axes,
+    and a row group a batch. A stream is flushed after every batch; a file appears whole,
     under its name, when the last row is written. Raises Unreadable where it cannot be written.
     """
     write = WRITERS[format]
@@ -84,6 +89,31 @@ def write_npz(stream: BinaryIO, batches: Iterable[Outputs]) -> int:
     return min(map(len, arrays.values()), default=0)
 
 
+def write_parquet(stream: BinaryIO, batches: Iterable[Outputs]) -> int:
+    pyarrow, count, table = arrow(), 0, None
+    from pyarrow.parquet import ParquetWriter
+
+    for batch in batches:
+        columns = {name: nested(pyarrow, texts(values)) for name, values in batch.items()}
+        rows = pyarrow.table(columns)
+        if table is None:
+            table = ParquetWriter(stream, rows.schema)
+        table.write_table(rows)
+        count += rows.num_rows
+    if table is not None:
+        table.close()
+    stream.flush()
+    return count
+
+
+def nested(pyarrow: Any, values: Array) -> Any:
+    """An array (rows, ...) as a column: lists of a fixed size, one inside the other."""
+    column = pyarrow.array(values.reshape(-1))
+    for size in reversed(values.shape[1:]):
+        column = pyarrow.FixedSizeListArray.from_arrays(column, size)
+    return column
+
+
 def texts(values: Array) -> Array:
     """Names of classes as NumPy's texts: objects would be pickled."""
     return values.astype(str) if values.dtype.kind == "O" else values
@@ -113,4 +143,5 @@ WRITERS: dict[str, Callable[[BinaryIO, Iterable[Outputs]], int]] = {
     "jsonl": write_jsonl,
     "csv": write_csv,
     "npz": write_npz,
+    "parquet": write_parquet,
 }
