@@ -55,6 +55,13 @@ DIFFERS |= {
     "layers.Pipeline": "of layers without weights; others stand as entries",
 }
 DIFFERS |= {
+    f"layers.{name}": "`stateful` is refused: the next batch does not go on with the last one's "
+    "sequences; states come in and go out by name (`initial_state`, `return_state`)"
+    for name in (
+        "LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D",
+    )
+}  # fmt: skip
+DIFFERS |= {
     f"metrics.{name}": DIFFERS["metrics.IoU"]
     for name in ("BinaryIoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")
 }
