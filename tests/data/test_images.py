@@ -131,3 +131,12 @@ def test_the_missing_extra_is_named(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     said = refused("needs-extra", prepared, word, takes("image", (4, 6, 3)))
     assert "pip install 'modelspec-torch[image]'" in said
+
+
+def test_a_share_of_images_is_refused_as_it_would_hold_out_the_last_classes(folder):
+    images = source("Images", path=str(folder))
+    said = refused(
+        "wrong-value", prepared, images, takes("image", (4, 6, 3)), LABEL, validation=0.5
+    )
+    assert "class by class" in said
+    assert "{validation: path}" in said

@@ -11,6 +11,7 @@ from modelspec.catalog.sources import Synthetic
 from modelspec.engine.data.batches import batches
 from modelspec.engine.data.encoders import State
 from modelspec.engine.data.feed import Feed, feed_of
+from modelspec.engine.data.images import ImageRows
 from modelspec.engine.data.rows import Rows
 from modelspec.engine.data.samples import Samples, samples_of
 from modelspec.engine.data.sources import open_source, present, source_at
@@ -38,7 +39,7 @@ def prepare(
     """
     rows = open_source(data.train, wanted, seed)
     count = len(rows)
-    cut = count if not isinstance(data.validation, float) else split(count, data)
+    cut = count if not isinstance(data.validation, float) else split(rows, data)
     feeds = feeds_of(data.train, rows, wanted, encoders)
     if encoders is None:
         learn(feeds, rows, cut)
@@ -62,7 +63,7 @@ def kept_back(
         return held_out(data.test or data.validation, wanted, encoders)
     rows = open_source(data.train, wanted, seed)
     feeds = feeds_of(data.train, rows, wanted, encoders)
-    return samples_of(feeds, rows, split(len(rows), data), len(rows))
+    return samples_of(feeds, rows, split(rows, data), len(rows))
 
 
 def read_through(prepared: Prepared) -> int:
@@ -86,8 +87,17 @@ def held_out(word: Any, wanted: list[Wanted], encoders: dict[str, State]) -> Sam
     return None if word is None else samples_for(word, wanted, encoders)
 
 
-def split(count: int, data: Any) -> int:
+def split(rows: Rows, data: Any) -> int:
     """How many rows are trained on where the rest, a share, validates."""
+    if isinstance(rows, ImageRows):
+        refuse(
+            "wrong-value",
+            "a share of train is its last samples, and images stand class by class",
+            getattr(data, "validation_span", None),
+            "this would hold out the last classes alone",
+            help=["name a folder of its own: {validation: path}"],
+        )
+    count = len(rows)
     cut: int = math.floor(count * (1 - data.validation))
     if not 0 < cut < count:
         refuse(
