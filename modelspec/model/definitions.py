@@ -11,7 +11,7 @@ from modelspec.language.layer import Layer
 from modelspec.language.word import Reject
 from modelspec.model.callees import callee
 from modelspec.model.parts import cut
-from modelspec.model.reading import unknown_key
+from modelspec.model.reading import read_allow, unknown_key
 from modelspec.model.scope import Block, Scope
 from modelspec.model.spec import Definition
 from modelspec.source.diagnostics import Label
@@ -163,7 +163,7 @@ class Definitions:
 
     def settings(self, definition: Definition, written: Mapping) -> None:
         """`trainable`, `weights` and `dtype`, which any definition may have."""
-        definition.allow = self.resolver.allowed(written)
+        definition.allow = read_allow(written, self.report)
         trainable = written.get("trainable")
         if trainable is not None:
             if isinstance(trainable, Scalar) and isinstance(trainable.value, bool):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from modelspec.catalog.words import snake
 from modelspec.model.calls import Binder
 from modelspec.model.definitions import Definitions
+from modelspec.model.reading import read_allow
 from modelspec.model.scope import Scope
 from modelspec.model.spec import Body, Call, Definition, Ref
 from modelspec.source.text import Span
@@ -99,7 +100,7 @@ class Entries:
         """One call of a definition; gives its first output."""
         self.resolver.count(key)
         call = Call(name, made, key)
-        call.allow = self.resolver.allowed(written)
+        call.allow = read_allow(written, self.report)
         call.layer = Definitions(self.resolver, self.scope).called(made, written)
         Binder(self.report, self.scope).bind(call, source, previous, key)
         if previous is not None and source is None and call.arguments:

@@ -11,7 +11,7 @@ from modelspec.model.entries import Entries
 from modelspec.model.files import Files
 from modelspec.model.inputs import Inputs
 from modelspec.model.params import Params
-from modelspec.model.reading import read_allow, sections_of
+from modelspec.model.reading import sections_of
 from modelspec.model.scope import Block, Scope
 from modelspec.model.spec import Body, Definition, Spec
 from modelspec.source.diagnostics import Rejected, Report
@@ -226,7 +226,3 @@ class Resolver:
             "this is a list" if isinstance(node, Sequence) else "this is a single value",
         )
         return None
-
-    def allowed(self, written: Mapping) -> tuple[str, ...]:
-        """The codes of the warnings that an entry silences."""
-        return read_allow(written, self.report)
