@@ -21,7 +21,7 @@ def command(
     allow_path: tuple[str, ...],
     trust_code: bool,
 ) -> None:
-    """Make a run with fresh weights: what `predict` and `export` need, untrained."""
+    """Make a run with fresh weights, for `predict` and `export`."""
     graph = compiled(spec, settings, allow_path, trust_code)
     from modelspec.engine.run import build
 

@@ -26,7 +26,7 @@ def command(
     format: str,
     trust_code: bool,
 ) -> None:
-    """Measure a run: every loss and metric, as means over the samples."""
+    """Measure a run: every loss and metric, over all samples."""
     from modelspec.engine.run import load
 
     held = load(run, device=device, trust_code=trust_code)

@@ -8,7 +8,9 @@ import click
 @click.command("explain")
 @click.argument("code", required=False)
 def command(code: str | None) -> None:
-    """Say what a code means, with a spec that has it and one mended; without CODE, list all."""
+    """Say what a code means, by a spec that has it.
+
+    The same spec follows, mended. Without CODE, all are listed."""
     from modelspec.source.codes import CODES
     from modelspec.source.explained import explanations
 

@@ -21,7 +21,7 @@ from modelspec.cli.output import as_json
 @click.option("--trust-code", is_flag=True, help="Allow `type: python`, which runs your own code.")
 @format_option("text", "json")
 def command(run: str, form: str, path: str, trust_code: bool, format: str) -> int:
-    """Write a run in another format, and show that it computes the same.
+    """Write a run in another format, and prove it the same.
 
     The file is loaded again in its own runtime and run on random inputs at two batch sizes. Where
     an output differs, the exit code is 1 and the file does not stay.

@@ -25,9 +25,9 @@ def command(
     allow_path: tuple[str, ...],
     trust_code: bool,
 ) -> None:
-    """Draw a model: every call with its type and output shape, graphs as frames around theirs.
+    """Draw a model: every call, with its type and output shape.
 
-    A graph that is called more than once shows its inside at the first call alone.
+    Graphs are frames around theirs. A graph that is called more than once shows its inside at the first call alone.
     """
     from modelspec.cli.output import to_file
     from modelspec.model import notation, svg

@@ -18,9 +18,9 @@ from modelspec.model.pages import Page, families, near, pages_called, runnable
 )  # fmt: skip
 @format_option("text", "json")
 def command(name: str | None, group: str, format: str) -> None:
-    """List the catalogue, or show all of one word: its arguments, shapes and an example.
+    """List the catalogue, or show all of one word.
 
-    NAME may be a layer, or a loss, metric, optimizer, initializer or other word.
+    That is its arguments, shapes and an example. NAME may be a layer, or a loss, metric, optimizer, initializer or other word.
     """
     if name is not None:
         found = pages_called(name)

@@ -48,7 +48,7 @@ def command(
     device: str | None,
     trust_code: bool,
 ) -> None:
-    """Write a run's outputs for data: a row, or an array, for each sample.
+    """Write a run's outputs for data, one for each sample.
 
     DATA is a file of rows as they were for training; `-` reads JSON Lines from stdin, and writes
     each answer as soon as its row is read.

@@ -13,9 +13,9 @@ from modelspec.cli.options import compiled, spec_options
 def command(
     spec: str, settings: tuple[str, ...], allow_path: tuple[str, ...], trust_code: bool
 ) -> None:
-    """Print the spec with every default filled in, and blocks and repeats written out.
+    """Print the spec with every default filled in.
 
-    What is printed is a spec, and makes the same model.
+    Blocks and repeats are written out. What is printed is a spec, and makes the same model.
     """
     from modelspec.model.show import show
     from modelspec.source.tree import write

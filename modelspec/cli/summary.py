@@ -24,9 +24,9 @@ def command(
     allow_path: tuple[str, ...],
     trust_code: bool,
 ) -> None:
-    """Show a model's layers, shapes, parameters, memory and operations per sample.
+    """Show layers, shapes, parameters, memory and operations.
 
-    A graph's layers stand indented below its first call; a call that uses weights of a row above
+    Memory and operations are those of one sample. A graph's layers stand indented below its first call; a call that uses weights of a row above
     says `shared` in place of their number.
     """
     graph = compiled(spec, settings, allow_path, trust_code)

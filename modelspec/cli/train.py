@@ -36,7 +36,7 @@ def command(
     allow_path: tuple[str, ...],
     trust_code: bool,
 ) -> int:
-    """Train a spec, or go on with a run that was interrupted.
+    """Train a spec, or go on with a run.
 
     Progress goes to stderr, the last values to stdout. An interrupt (Ctrl-C) ends training after
     the step at hand and keeps a checkpoint; a second one ends it at once.

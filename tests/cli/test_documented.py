@@ -25,6 +25,12 @@ def test_a_command_says_what_it_does(name):
     assert f"\n## {name}\n" in PAGE.read_text(encoding="utf-8")
 
 
+def test_the_list_of_commands_cuts_no_sentence(run_cli):
+    listed = run_cli("--help").out.split("Commands:\n")[1]
+    assert len(listed.splitlines()) == len(COMMANDS)
+    assert "..." not in listed
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_its_options_say_what_they_do(name):
     text = PAGE.read_text(encoding="utf-8").split(f"\n## {name}\n")[1].split("\n## ")[0]
