@@ -10,7 +10,8 @@ import click
 def command(code: str | None) -> None:
     """Say what a code means, by a spec that has it.
 
-    The same spec follows, mended. Without CODE, all are listed."""
+    The same spec follows, mended. Without CODE, all are listed.
+    """
     from modelspec.source.codes import CODES
     from modelspec.source.explained import explanations
 

@@ -27,7 +27,8 @@ def command(
 ) -> None:
     """Draw a model: every call, with its type and output shape.
 
-    Graphs are frames around theirs. A graph that is called more than once shows its inside at the first call alone.
+    Graphs are frames around theirs. One that is called more than once shows its inside at the first
+    call alone.
     """
     from modelspec.cli.output import to_file
     from modelspec.model import notation, svg

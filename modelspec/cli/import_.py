@@ -24,7 +24,8 @@ from modelspec.cli.output import as_json
 def command(model: str, folder: str, description: str | None, verify: bool, format: str) -> int:
     """Turn a Keras model into a run: a spec and its weights.
 
-    MODEL is a .keras, .json, .h5 or .weights.h5 file. No code in the file is run. What a spec has no word for is refused, all of it at once.
+    MODEL is a .keras, .json, .h5 or .weights.h5 file. No code in it is run. What a spec has no word
+    for is refused, all of it at once.
     """
     from modelspec.exchange.keras.imported import import_model
 

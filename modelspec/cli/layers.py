@@ -20,7 +20,8 @@ from modelspec.model.pages import Page, families, near, pages_called, runnable
 def command(name: str | None, group: str, format: str) -> None:
     """List the catalogue, or show all of one word.
 
-    That is its arguments, shapes and an example. NAME may be a layer, or a loss, metric, optimizer, initializer or other word.
+    That is its arguments, shapes and an example. NAME may be a layer, or a loss,
+    metric, optimizer, initializer or other word.
     """
     if name is not None:
         found = pages_called(name)

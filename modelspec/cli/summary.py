@@ -26,8 +26,8 @@ def command(
 ) -> None:
     """Show layers, shapes, parameters, memory and operations.
 
-    Memory and operations are those of one sample. A graph's layers stand indented below its first call; a call that uses weights of a row above
-    says `shared` in place of their number.
+    Memory and operations are those of one sample. A graph's layers stand indented below
+    its first call; a call that uses weights of a row above says `shared` in place of their number.
     """
     graph = compiled(spec, settings, allow_path, trust_code)
     summary = Summary(graph)
