@@ -13,7 +13,7 @@ from torch import Tensor
 from modelspec.engine import weights
 from modelspec.engine.checkpoint import write_text
 from modelspec.engine.module import Module
-from modelspec.exchange.python_source import python_source
+from modelspec.exchange.python.source import python_source
 from modelspec.model.graph import Graph
 
 

@@ -14,7 +14,7 @@ from modelspec.engine.module import Module
 from modelspec.engine.run import build
 from modelspec.exchange import export_python
 from modelspec.exchange.export import BATCHES, difference, export, export_run
-from modelspec.exchange.python_source import python_source
+from modelspec.exchange.python.source import python_source
 from tests.exchange.export_specs import ROOT, drawn, examples, module_of, randomised
 
 FAMILIES = (

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from modelspec.exchange.python_source_writer import Writer
+from modelspec.exchange.python.writer import Writer
 from modelspec.language.shapes import Shape
 from modelspec.model.graph import Step
 from modelspec.model.graph import Tensor as Known

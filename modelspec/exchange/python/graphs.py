@@ -13,13 +13,8 @@ from typing import Any
 
 from modelspec.catalog.layers.wrappers import TimeDistributed
 from modelspec.catalog.words import snake
-from modelspec.exchange import python_source_activations as activations
-from modelspec.exchange import python_source_ops as ops
-from modelspec.exchange import python_source_plain as plain
-from modelspec.exchange import python_source_pooling as pooling
-from modelspec.exchange import python_source_sequences as sequences
-from modelspec.exchange import python_source_spatial as spatial
-from modelspec.exchange.python_source_calls import (
+from modelspec.exchange.python import activations, ops, plain, pooling, sequences, spatial
+from modelspec.exchange.python.calls import (
     SPEC,
     Out,
     Site,
@@ -28,8 +23,8 @@ from modelspec.exchange.python_source_calls import (
     comment,
     expression,
 )
-from modelspec.exchange.python_source_classes import Class, Classes, Inline, Scope
-from modelspec.exchange.python_source_writer import Writer
+from modelspec.exchange.python.classes import Class, Classes, Inline, Scope
+from modelspec.exchange.python.writer import Writer
 from modelspec.model.graph import Program, Step
 from modelspec.model.parts import Cut
 from modelspec.model.spec import Body, Call, Definition, Ref

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from modelspec.exchange import python_source_pieces as pieces
-from modelspec.exchange.python_source_classes import Class, Classes, Inline
-from modelspec.exchange.python_source_graphs import root
+from modelspec.exchange.python import pieces
+from modelspec.exchange.python.classes import Class, Classes, Inline
+from modelspec.exchange.python.graphs import root
 from modelspec.model.graph import Graph
 from modelspec.model.spec import Definition
 from modelspec.source.diagnostics import Report

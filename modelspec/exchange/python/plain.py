@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from modelspec.catalog.layers import core, merging, reshaping
-from modelspec.exchange.python_source_activations import activated
-from modelspec.exchange.python_source_calls import (
+from modelspec.exchange.python.activations import activated
+from modelspec.exchange.python.calls import (
     FIRST,
     SPEC,
     Out,

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from modelspec.catalog import activations as words
 from modelspec.catalog.layers import attention, foreign, recurrent, wrappers
 from modelspec.engine.layers.recurrent import fuses
-from modelspec.exchange.python_source_activations import ALONG, SIMPLE, WITH
-from modelspec.exchange.python_source_calls import Out, Site, Unwritten, arguments
+from modelspec.exchange.python.activations import ALONG, SIMPLE, WITH
+from modelspec.exchange.python.calls import Out, Site, Unwritten, arguments
 
 TORCHS: dict[type, str] = {
     recurrent.LSTM: "LSTM", recurrent.GRU: "GRU", recurrent.SimpleRNN: "RNN",

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from modelspec.catalog.layers import pooling
-from modelspec.exchange.python_source_calls import FIRST, SPEC, Out, Site, arguments, sizes
-from modelspec.exchange.python_source_spatial import around, each, native
+from modelspec.exchange.python.calls import FIRST, SPEC, Out, Site, arguments, sizes
+from modelspec.exchange.python.spatial import around, each, native
 
 
 def pool(kind: str) -> Callable[[Any, Site], Out]:

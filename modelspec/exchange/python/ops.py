@@ -7,8 +7,8 @@ from typing import Any
 
 from modelspec.catalog.layers import constants, einsum, normalization, preprocessing
 from modelspec.catalog.layers.ops import elementwise, pairwise, pieces, product, reduction, shaping
-from modelspec.exchange.python_source_activations import activated
-from modelspec.exchange.python_source_calls import SPEC, Out, Site, Unwritten, arguments
+from modelspec.exchange.python.activations import activated
+from modelspec.exchange.python.calls import SPEC, Out, Site, Unwritten, arguments
 from modelspec.language.dtypes import is_float
 
 #: Functions of torch by the operations that are called as they are.

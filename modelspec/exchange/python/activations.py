@@ -7,7 +7,7 @@ from typing import Any
 
 from modelspec.catalog import activations as words
 from modelspec.catalog.layers import activation
-from modelspec.exchange.python_source_calls import FIRST, SPEC, Out, Site, Unwritten, arguments
+from modelspec.exchange.python.calls import FIRST, SPEC, Out, Site, Unwritten, arguments
 
 
 def activated(site: Site, word: Any, text: str, layout: str = SPEC) -> str:

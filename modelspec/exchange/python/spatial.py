@@ -12,8 +12,8 @@ from modelspec.catalog.layers import convolution, normalization, regularization
 from modelspec.catalog.layers.merging import axis_of
 from modelspec.engine.layers.convolution import cut
 from modelspec.engine.spatial import same
-from modelspec.exchange.python_source_activations import activated
-from modelspec.exchange.python_source_calls import (
+from modelspec.exchange.python.activations import activated
+from modelspec.exchange.python.calls import (
     FIRST,
     SPEC,
     Out,

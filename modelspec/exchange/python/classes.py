@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from modelspec.exchange.python_source_calls import Value
-from modelspec.exchange.python_source_writer import Writer
+from modelspec.exchange.python.calls import Value
+from modelspec.exchange.python.writer import Writer
 from modelspec.model.graph import Graph
 from modelspec.model.spec import Call, Definition
 from modelspec.source.diagnostics import Report
