@@ -44,6 +44,14 @@ class Scan(Operation):
         return "int32" if working == "bool" else working
 
 
+class Along(Operation):
+    """As many elements as came in, found anew along an axis."""
+
+    takes = "..."
+    axis = Int(AXIS, default=-1)
+    shape = Scan.shape
+
+
 class Place(Operation):
     """Where something is along an axis: int32, counted from 0."""
 
@@ -156,51 +164,26 @@ class Cumprod(Scan):
     """The product of each element and all before it."""
 
 
-class Softmax(Operation):
+class Softmax(Along):
     """Shares that add up to 1 along an axis: `exp(x)` over its sum."""
 
-    takes = "..."
     accepts = "float"
-    axis = Int(AXIS, default=-1)
-
-    def shape(self, x: Shape) -> Shape:
-        axis_in("axis", self.axis, len(x))
-        return x
 
 
-class LogSoftmax(Operation):
+class LogSoftmax(Along):
     """The logarithm of `ops.Softmax`."""
 
-    takes = "..."
     accepts = "float"
-    axis = Int(AXIS, default=-1)
-
-    def shape(self, x: Shape) -> Shape:
-        axis_in("axis", self.axis, len(x))
-        return x
 
 
-class Sort(Operation):
+class Sort(Along):
     """Its elements along an axis, the smallest first."""
 
-    takes = "..."
-    axis = Int(AXIS, default=-1)
 
-    def shape(self, x: Shape) -> Shape:
-        axis_in("axis", self.axis, len(x))
-        return x
-
-
-class Argsort(Operation):
+class Argsort(Along):
     """Where each element of `ops.Sort` was: int32, counted from 0."""
 
-    takes = "..."
-    axis = Int(AXIS, default=-1)
     result = "int32"
-
-    def shape(self, x: Shape) -> Shape:
-        axis_in("axis", self.axis, len(x))
-        return x
 
 
 class TopK(Operation):
