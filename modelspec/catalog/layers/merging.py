@@ -113,8 +113,6 @@ class Concatenate(Layer):
 
     def shape(self, inputs: list[Shape]) -> Shape:
         first = inputs[0]
-        position = axis_of("axis", self.axis, first)
-        joined = list(first)
         for given in inputs[1:]:
             if len(given) != len(first):
                 raise Reject(
@@ -123,6 +121,9 @@ class Concatenate(Layer):
                     f"{len(first)}, {show(given)} {len(given)}",
                     "insert {type: Reshape, target_shape: [...]} before one of them",
                 )
+        position = axis_of("axis", self.axis, first)
+        joined = list(first)
+        for given in inputs[1:]:
             for index, dim in enumerate(given):
                 if index == position:
                     joined[index] = _sum(joined[index], dim)

@@ -95,6 +95,12 @@ def refuse_unlike(first: Arrays, part: Arrays) -> None:
 
 def missing(rows: Rows, wanted: list[Wanted]) -> list[Diagnostic]:
     """A fault for each wanted column that is not there."""
+    if not rows.columns:
+        return [
+            fault(
+                "no-samples", "a source holds columns, or arrays", notes=[f"{rows.name} is empty"]
+            )
+        ]
     known = ", ".join(f"`{column}`" for column in rows.columns)
     return [
         fault(
@@ -102,7 +108,7 @@ def missing(rows: Rows, wanted: list[Wanted]) -> list[Diagnostic]:
             f"`{one.name}` is fed by the column `{column}`",
             one.span,
             "there is no such column",
-            notes=[f"{rows.name} has {known or 'no columns'}"],
+            notes=[f"{rows.name} has {known}"],
             help=did_you_mean(column, rows.columns)
             or (f"say which column it is: `fields: {{{one.name}: {{column: ...}}}}`",),
         )
