@@ -8,19 +8,11 @@ from typing import Any
 
 from torch import Tensor
 
-from modelspec.exchange.python.calls import Value
 from modelspec.exchange.python.writer import Writer
+from modelspec.exchange.walk import Homes
 from modelspec.model.graph import Graph
-from modelspec.model.spec import Call, Definition
+from modelspec.model.spec import Definition
 from modelspec.source.diagnostics import Report
-
-
-class Inline(Exception):
-    """A graph that has to be written into its caller."""
-
-    def __init__(self, definition: Definition) -> None:
-        super().__init__(definition.path)
-        self.definition = definition
 
 
 class Class:
@@ -30,14 +22,6 @@ class Class:
         self.name, self.writer, self.signature = name, writer, signature
         self.masks = masks  # for each output: which parameter is its mask
         self.text = ""
-
-
-class Scope:
-    """One call of a body: what its names stand for."""
-
-    def __init__(self) -> None:
-        self.values: dict[Any, list[Value]] = {}
-        self.inner: dict[Call, Scope] = {}
 
 
 class Classes:
@@ -50,7 +34,7 @@ class Classes:
         self.made: dict[Definition, Class] = {}
         self.texts: dict[str, str] = {}  # the text of a class without its name -> its name
         self.pieces: set[str] = set()
-        self.homes: dict[Definition, Definition | None] = {}
+        self.homes = Homes()
         self.taken: set[str] = set()
         self.order: list[str] = []
 
@@ -83,9 +67,3 @@ class Classes:
             found = f"{base}{count}"
         self.taken.add(found)
         return found
-
-    def home(self, definition: Definition, caller: Definition | None) -> None:
-        """Note which class calls a definition; there is one for each."""
-        known = self.homes.setdefault(definition, caller)
-        if known is not caller:
-            raise Inline(known if known is not None else caller)  # type: ignore[arg-type]

@@ -23,11 +23,11 @@ from modelspec.exchange.python.calls import (
     comment,
     expression,
 )
-from modelspec.exchange.python.classes import Class, Classes, Inline, Scope
+from modelspec.exchange.python.classes import Class, Classes
 from modelspec.exchange.python.writer import Writer
+from modelspec.exchange.walk import Inline, Scope, Walk
 from modelspec.model.graph import Program, Step
-from modelspec.model.parts import Cut
-from modelspec.model.spec import Body, Call, Definition, Ref
+from modelspec.model.spec import Body, Call, Definition
 from modelspec.source.diagnostics import Report
 
 GENERATORS: dict[type, Any] = {
@@ -36,74 +36,22 @@ GENERATORS: dict[type, Any] = {
 }  # fmt: skip
 
 
-class Walk:
+class Writing(Walk):
     """Writes the calls of one class, and of the graphs that are inlined into it."""
 
     def __init__(self, classes: Classes, writer: Writer, steps: Iterator[Step], program: Program,
                  owner: Definition | None) -> None:  # fmt: skip
         self.classes, self.writer, self.steps = classes, writer, steps
-        self.program, self.owner = program, owner
-
-    def calls(self, body: Body, scope: Scope) -> None:
-        for call in body.calls:
-            arguments = [
-                [self.find(ref, scope) for ref in one]
-                if isinstance(one, list)
-                else None
-                if one is None
-                else self.find(one, scope)
-                for one in call.arguments
-            ]
-            self.call(call, call.definition, arguments, scope)
-
-    def call(self, call: Call, definition: Definition, arguments: list[Any], scope: Scope) -> None:
-        """One call: what it gives goes to `scope`."""
-        if definition.body is None:
-            scope.values[call] = self.layer(call, definition, arguments)
-        elif definition in self.classes.inlined:
-            inner = scope.inner[call] = Scope()
-            self.bind(definition.body, arguments, inner)
-            self.calls(definition.body, inner)
-            made = [self.find(ref, inner) for ref in definition.body.outputs.values()]
-            scope.values[call] = made
-        else:
-            self.classes.home(definition, self.owner)
-            scope.values[call] = self.graph(call, definition, arguments)
-
-    @staticmethod
-    def bind(body: Body, arguments: list[Any], inner: Scope) -> None:
-        for one, given in zip(body.inputs, arguments, strict=True):
-            # A part's input stands for a tensor of the whole graph.
-            inner.values[one.stands_for.origin if isinstance(one, Cut) else one] = [given]
-
-    def find(self, ref: Ref, scope: Scope) -> Value:
-        if ref.input is not None:
-            return scope.values[ref.input][0]
-        for at, call in enumerate(ref.chain[:-1]):
-            if call not in scope.inner:
-                return self.through(call, ref.chain[at + 1 :], ref.index, scope)
-            scope = scope.inner[call]
-        last = ref.chain[-1]
-        if (last, ref.index) in scope.values:
-            return scope.values[last, ref.index][0]
-        return scope.values[last][ref.index]
-
-    @staticmethod
-    def through(call: Call, chain: tuple[Call, ...], index: int, scope: Scope) -> Value:
-        """A tensor inside a class: one that the class gives, or the class is no class."""
-        assert call.definition.body is not None
-        for at, ref in enumerate(call.definition.body.outputs.values()):
-            if ref.chain == chain and ref.index == index:
-                return scope.values[call][at]
-        raise Inline(call.definition)
+        self.program, self.owner, self.inlined = program, owner, classes.inlined
 
     def spec_text(self, value: Value) -> str:
         return expression(self.writer, value)
 
     # -- graphs ---------------------------------------------------------------------------
 
-    def graph(self, call: Call, definition: Definition, given: list[Value]) -> list[Value]:
+    def unit(self, call: Call, definition: Definition, given: list[Value]) -> list[Value]:
         """A call of a graph as a call of its class."""
+        self.classes.homes.home(definition, self.owner)
         signature = [(v.known.shape, v.known.dtype, v.mask is not None) for v in given]
         body = definition.body
         assert body is not None
@@ -144,7 +92,7 @@ class Walk:
                 inner.mask = writer.parameter(f"{one.name}_mask")
                 masks.append(inner.mask)
         self.bind(body, inside, scope)
-        walk = Walk(self.classes, writer, self.steps, self.program, definition)
+        walk = Writing(self.classes, writer, self.steps, self.program, definition)
         walk.calls(body, scope)
         outputs = [walk.find(ref, scope) for ref in body.outputs.values()]
         if any(value.mask and value.mask not in masks for value in outputs):
@@ -161,7 +109,7 @@ class Walk:
         inside = [Value(v.known, {SPEC: writer.parameter("x")}, v.mask) for v in given]
         self.bind(body, inside, scope)
         quiet = Classes(self.classes.graph, self.classes.weights, self.classes.inlined, Report())
-        walk = Walk(quiet, writer, self.steps, self.program, definition)
+        walk = Writing(quiet, writer, self.steps, self.program, definition)
         walk.calls(body, scope)
         return [walk.find(ref, scope) for ref in body.outputs.values()]
 
@@ -182,7 +130,7 @@ class Walk:
 
     def layer(self, call: Call, definition: Definition, arguments: list[Any]) -> list[Value]:
         step = next(self.steps)
-        self.classes.home(definition, self.owner)
+        self.classes.homes.home(definition, self.owner)
         start = f"{definition.path}." if definition.path else ""
         owner = self.classes.graph.owners.get(definition.path)
         names = [] if owner is None else [weight.name for weight in owner.weights]
@@ -252,7 +200,7 @@ class Walk:
             else [value] if port is not None and port.many else value
             for port in ports
         ]  # fmt: skip
-        walk = Walk(self.classes, self.writer, iter(body.steps), body, self.owner)
+        walk = Writing(self.classes, self.writer, iter(body.steps), body, self.owner)
         scope = Scope()
         walk.call(held, inner, given, scope)
         time = step_time(site)
@@ -276,7 +224,7 @@ def root(classes: Classes) -> Class:
     for one in body.inputs:
         known = program.tensors[program.inputs[one.name]]
         scope.values[one] = [Value(known, {SPEC: writer.parameter(one.name)}, None, one.name)]
-    walk = Walk(classes, writer, iter(program.steps), program, None)
+    walk = Writing(classes, writer, iter(program.steps), program, None)
     walk.calls(body, scope)
     for name, ref in body.outputs.items():
         writer.result.append((name, walk.spec_text(walk.find(ref, scope))))

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from torch import Tensor
 
 from modelspec.exchange.python import pieces
-from modelspec.exchange.python.classes import Class, Classes, Inline
+from modelspec.exchange.python.classes import Class, Classes
 from modelspec.exchange.python.graphs import root
+from modelspec.exchange.walk import settled
 from modelspec.model.graph import Graph
 from modelspec.model.spec import Definition
 from modelspec.source.diagnostics import Report
@@ -103,17 +104,15 @@ def plain(text: str) -> str:
 
 
 def written(graph: Graph, weights: Mapping[str, Tensor]) -> tuple[Classes, Class]:
-    """The classes of a graph: written again until those that cannot be classes are inlined."""
-    inlined: set[Definition] = set()
-    while True:
+    """The classes of a graph, those that cannot be classes inlined."""
+
+    def write(inlined: set[Definition]) -> tuple[Classes, Class]:
         report = Report()
         classes = Classes(graph, weights, inlined, report)
         classes.taken |= {"Function", *pieces.NEEDS, "GaussianNoise", "GaussianDropout",
                           "SteppedRNN", "MultiHeadAttention"}  # fmt: skip
-        try:
-            top = root(classes)
-        except Inline as inline:
-            inlined.add(inline.definition)
-            continue
+        top = root(classes)
         report.raise_if_errors()
         return classes, top
+
+    return settled(write)
