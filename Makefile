@@ -35,6 +35,15 @@ test: .venv/stamp-test  ## run every test (JOBS=2 workers)
 	$(PYTEST) -n $(JOBS) --dist loadfile -m 'not nightly and not timing' tests
 	$(PYTEST) -m 'timing and not nightly' tests || [ $$? -eq 5 ]
 
+# The editor's side of the JSON Schema; it needs node and npm.
+.venv/stamp-editors: Makefile | .venv/stamp-venv
+	npm install --silent --no-audit --no-fund --prefix .venv/node yaml-language-server@1.25.0
+	@touch $@
+
+.PHONY: editors
+editors: .venv/stamp-test .venv/stamp-editors  ## check the JSON Schema in yaml-language-server (needs node)
+	$(PYTEST) tests/cli/test_language_server.py tests/model/test_schema.py tests/model/test_schema_mutations.py
+
 .PHONY: fuzz
 fuzz: .venv/stamp-test  ## damage the specs a million times, or until interrupted (COUNT=1000000)
 	OMP_NUM_THREADS=1 $(PY) -m tests.fuzzing $(COUNT)

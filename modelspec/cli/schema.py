@@ -9,8 +9,9 @@ import click
 def command() -> None:
     """Print a JSON Schema of the language, for editors.
 
-    It is of draft 2020-12. With the YAML extension of VS Code, a first line of a spec such as
-    `# yaml-language-server: $schema=modelspec.schema.json` completes and explains every key.
+    It is of draft 2020-12. Kept in a file, it lets editors complete and explain every key: in a
+    spec beside that file, the first line
+    `# yaml-language-server: $schema=modelspec.schema.json` is enough (docs/editors.md).
     """
     from modelspec.cli.output import as_json
     from modelspec.model.schema import schema

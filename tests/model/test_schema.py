@@ -14,9 +14,12 @@ from modelspec.catalog.words import names
 from modelspec.model.pages import families, runnable
 from modelspec.model.schema import schema
 from modelspec.model.show import show
+from modelspec.source.diagnostics import Rejected
+from modelspec.source.explained import explanations
 from modelspec.source.text import Source
 from modelspec.source.tree import parse, to_plain
 from tests.cli.specs import EVERYTHING, TWEETS
+from tests.language.test_chapters import CHAPTERS, EXAMPLE
 
 SPECS = sorted((Path(__file__).resolve().parents[2] / "specs").glob("*.yaml"))
 
@@ -35,6 +38,34 @@ def as_json(text):
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_every_spec_of_the_guide_fits(validator, path):
     validator.validate(as_json(path.read_text()))
+
+
+def is_valid(name):
+    try:
+        return modelspec.check(name) is not None
+    except Rejected:
+        return False
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_every_valid_example_of_the_chapters_fits(validator, chapter, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fitting = 0
+    for match in EXAMPLE.finditer(chapter.read_text()):
+        path = tmp_path / (match["file"] or "spec.yaml").strip()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(match["spec"])
+        if is_valid(path):
+            validator.validate(as_json(match["spec"]))
+            fitting += 1
+    assert fitting > 0
+
+
+def test_every_mended_example_of_an_error_fits(validator):
+    mended = [one.mended[""] for one in explanations().values() if "" in one.mended]
+    assert len(mended) > 60
+    for text in mended:
+        validator.validate(as_json(text))
 
 
 @pytest.mark.parametrize("text", [TWEETS, EVERYTHING], ids=["tweets", "everything"])
