@@ -33,6 +33,7 @@ from modelspec.model.grammar import (
     table_of,
 )
 from modelspec.model.vocabulary import (
+    among,
     argument,
     arguments,
     chosen,
@@ -111,10 +112,8 @@ class World:
     def typed(self) -> Json:
         """An entry with a `type`: its own arguments, or those of a block, which only it knows."""
         every = [name for own in names_of("layers").values() for name in own]
-        return {
-            **chosen(every, {"allOf": [ref("typed"), self.ref("holder")]}),
-            "else": {"properties": {"type": self.ref("types"), **CALLED, **OWNED}},
-        }
+        other = {"properties": {"type": self.ref("types"), **CALLED, **OWNED}}
+        return among(every, {"allOf": [ref("typed"), self.ref("holder")]}, other)
 
     def holder(self) -> Json:
         known = {f"layers.{cls.__name__}": own for cls, own in names_of("layers").items()}
@@ -163,10 +162,20 @@ def at_call() -> Json:
     }
 
 
-def typed(words: Json, apart: Json) -> Json:
-    """What each layer's mapping holds, but for those that stand `apart`."""
-    known = {f"layers.{cls.__name__}": own for cls, own in names_of("layers").items()}
-    return {"allOf": [chosen(own, ref(name)) for name, own in known.items() if name not in apart]}
+def typed(apart: Json) -> Json:
+    """What each layer's mapping holds, but for those that stand `apart`: family by family, so that
+    a reader of the schema does not try each layer for every entry.
+    """
+    families: dict[str, dict[str, list[str]]] = {}
+    for cls, own in names_of("layers").items():
+        name = f"layers.{cls.__name__}"
+        if name not in apart:
+            families.setdefault(cls.__module__, {})[name] = own
+    cases = []
+    for family in families.values():
+        held = [chosen(own, ref(name)) for name, own in family.items()]
+        cases.append(among([name for own in family.values() for name in own], {"allOf": held}))
+    return {"allOf": cases}
 
 
 def schema() -> Json:
@@ -193,7 +202,7 @@ def schema() -> Json:
             "train": arguments(Training),
             **KEYS,
             **words,
-            "typed": typed(words, plain.holders),
+            "typed": typed(plain.holders),
             **plain.definitions(),
             **blocks.definitions(),
         },

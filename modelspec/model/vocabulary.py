@@ -76,6 +76,13 @@ def chosen(listed: list[str], then: Json) -> Json:
     return {"if": {"properties": {"type": given}, "required": ["type"]}, "then": then}
 
 
+def among(listed: list[str], then: Json, other: Json | None = None) -> Json:
+    """What holds where `type` is one of these many names, and what where it is another."""
+    given = {"type": {"type": "string", "pattern": any_of(listed)}}
+    made = {"if": {"properties": given, "required": ["type"]}, "then": then}
+    return made if other is None else made | {"else": other}
+
+
 def group_of(group: str) -> Json:
     """A word of a group: a bare name, or a mapping whose `type` says what else it holds."""
     known = names_of(group)
@@ -83,8 +90,8 @@ def group_of(group: str) -> Json:
     every = [name for own in known.values() for name in own]
     held = [chosen(own, {"$ref": f"#/$defs/{group}.{cls.__name__}"}) for cls, own in known.items()]
     others = {"properties": {"type": {"anyOf": suggested(known, refused)}}}
-    mapping = {"type": "object", "required": ["type"], **chosen(every, {"allOf": held})}
-    return {"anyOf": [*suggested(known, refused, snake), mapping | {"else": others}]}
+    mapping = {"type": "object", "required": ["type"], **among(every, {"allOf": held}, others)}
+    return {"anyOf": [*suggested(known, refused, snake), mapping]}
 
 
 def word(cls: type[Word]) -> Json:

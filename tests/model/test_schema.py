@@ -55,7 +55,7 @@ def test_every_valid_example_of_the_chapters_fits(validator, chapter, tmp_path, 
         path = tmp_path / (match["file"] or "spec.yaml").strip()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(match["spec"])
-        if is_valid(path):
+        if "error[" not in match["outcome"] if match["held"] else is_valid(path):
             validator.validate(as_json(match["spec"]))
             fitting += 1
     assert fitting > 0
