@@ -106,6 +106,31 @@ def snapshot(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     return hold
 
 
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Have a measured figure printed at the end of the run: a line, or one of several seconds."""
+
+    def record(text: str, seconds: float | None = None) -> None:
+        request.node.user_properties.append((f"figure {text}", seconds))
+
+    return record
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that tests have measured; of several times their number and the longest."""
+    found: dict[str, list[float | None]] = {}
+    for report in terminalreporter.getreports("passed"):
+        for name, value in getattr(report, "user_properties", ()):
+            if name.startswith("figure ") and report.when == "call":
+                found.setdefault(name.removeprefix("figure "), []).append(value)
+    if found:
+        terminalreporter.section("figures")
+    for text, values in sorted(found.items()):
+        times = [value for value in values if value is not None]
+        longest = f": {len(times)}, the longest in {max(times) * 1e3:.1f} ms" if times else ""
+        terminalreporter.line(text + longest)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --update-snapshots."""
     parser.addoption(

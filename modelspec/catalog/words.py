@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -49,13 +50,18 @@ def spellings(group: str) -> list[str]:
     return list(_table(group))
 
 
-def alike(text: str, known: list[str]) -> list[str]:
-    """The spellings of the style that a text is written in: class names, or snake case."""
+def alike(text: str, group: str) -> list[str]:
+    """A group's spellings of the style that a text is written in: class names, or snake case."""
+    return _styled(group, _is_class(text))
 
-    def is_class(name: str) -> bool:
-        return name.rpartition(".")[2][:1].isupper()
 
-    return [name for name in known if is_class(name) == is_class(text)]
+@cache
+def _styled(group: str, classes: bool) -> list[str]:
+    return [name for name in _table(group) if _is_class(name) == classes]
+
+
+def _is_class(name: str) -> bool:
+    return name.rpartition(".")[2][:1].isupper()
 
 
 def find(group: str, name: str) -> type[Word] | None:
@@ -132,7 +138,7 @@ class Words:
         from modelspec.catalog.legacy import word_meant
 
         text = str(name.value)
-        near = alike(text, spellings(group))
+        near = alike(text, group)
         self.report.error(
             "unknown-type",
             f"none of the {group} is called `{text}`",
@@ -174,11 +180,12 @@ class Words:
     ) -> dict[str, Any]:
         """The arguments that are written and right; `spans` gets the places of all known ones."""
         values: dict[str, Any] = {}
+        taken = {entry.key.text for entry in entries}
         for entry in entries:
             key = entry.key.text
             kind = cls.arguments.get(key)
             if kind is None:
-                self.unknown_argument(cls, entry, [other.key.text for other in entries])
+                self.unknown_argument(cls, entry, taken)
                 continue
             spans[key] = entry.value.span
             try:
@@ -215,7 +222,7 @@ class Words:
             help=rejected.help,
         )
 
-    def unknown_argument(self, cls: type[Word], entry: Entry, taken: list[str]) -> None:
+    def unknown_argument(self, cls: type[Word], entry: Entry, taken: set[str]) -> None:
         from modelspec.catalog.legacy import argument_meant
 
         known = list(cls.arguments)

@@ -10,10 +10,10 @@ from modelspec.model.env import LOST, Env, flat
 from modelspec.model.graph import Graph, Program, Tensor
 from modelspec.model.heads import heads
 from modelspec.model.parts import Cut
+from modelspec.model.reach import ENDLESS
 from modelspec.model.spec import Body, Call, Definition, Input, Spec
 from modelspec.model.steps import Steps
 from modelspec.source.diagnostics import Label, Rejected, Report
-from modelspec.source.text import Span
 
 MOST_STEPS = 200_000
 MOST_PARAMETERS = 10**12
@@ -30,6 +30,7 @@ def check(spec: Spec) -> Graph:
         made = graph.program.tensor(one.name, one.shape, one.dtype or "float32", one.span)
         env.values[one] = [made]
         graph.program.inputs[one.name] = made.id
+    checker.refuse_endless(spec.body)
     checker.calls(spec.body, env, graph.program, "")
     graph.env = env
     for name, ref in spec.body.outputs.items():
@@ -58,7 +59,7 @@ class Checker:
         self.report = report
         self.graph = Graph(spec, Program())
         self.steps = Steps(self)
-        self.count = 0
+        self.failed: set[tuple[Any, ...]] = set()  # graphs, with the inputs that do not fit inside
 
     def calls(self, body: Body, env: Env, program: Program, path: str) -> None:
         for call in body.calls:
@@ -118,8 +119,13 @@ class Checker:
         for one, given in zip(body.inputs, arguments, strict=True):
             # A part's input stands for a tensor of the whole graph.
             inner.values[one.stands_for.origin if isinstance(one, Cut) else one] = [given]
+        given = (definition, *((t.shape, t.dtype) for t in flat(arguments)))
+        if given in self.failed:
+            return
         before = len(self.report.errors)
         self.calls(body, inner, program, name)
+        if len(self.report.errors) > before:
+            self.failed.add(given)
         for error in self.report.errors[before:]:
             # The fault may lie in the call as well as in the graph: show both.
             error.also += (Label(call.span, f"inside this call of `{definition.title}`"),)
@@ -168,13 +174,19 @@ class Checker:
 
     # -- limits ----------------------------------------------------------------------------
 
-    def tally(self, span: Span) -> None:
-        self.count += 1
-        if self.count > MOST_STEPS:
-            self.report.error(
-                "too-large", f"a model runs at most {MOST_STEPS:,} layers", span, "one too many"
-            )
-            raise Rejected(self.report.errors)
+    def refuse_endless(self, body: Body) -> None:
+        """A graph called twice runs twice: counted before any is walked."""
+        steps = 0
+        for call in body.calls:
+            steps += call.definition.steps
+            if steps > MOST_STEPS:
+                self.report.error(
+                    "too-large",
+                    f"a model runs at most {MOST_STEPS:,} layers",
+                    call.span,
+                    f"with this, {steps:,}" if steps < ENDLESS else "with this, far more",
+                )
+                raise Rejected(self.report.errors)
 
     def limits(self) -> None:
         for owner in self.graph.owners.values():

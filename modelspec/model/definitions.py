@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelspec.catalog.words import Words, alike, find, spellings
+from modelspec.catalog.words import Words, alike, find
 from modelspec.language.dtypes import FLOATS
 from modelspec.language.kinds import Reported
 from modelspec.language.layer import Layer
 from modelspec.language.word import Reject
 from modelspec.model.callees import callee
 from modelspec.model.parts import cut
+from modelspec.model.reach import MOST_NESTED
 from modelspec.model.reading import read_allow, unknown_key
 from modelspec.model.scope import Block, Scope
 from modelspec.model.spec import Definition
@@ -83,6 +84,9 @@ class Definitions:
         above = owner.path if owner else ""
         path = f"{above}.{name}" if above else name
         definition = Definition(path, name, place or written.span, owner)
+        if definition.depth > MOST_NESTED:
+            self.too_deep(kind.value.span)
+            return None
         self.settings(definition, written)
         if kind.key.text == "layers":
             self.resolver.graph(definition, written, self.scope, self.scope.params)
@@ -98,7 +102,19 @@ class Definitions:
         else:
             self.only(written, ("part_of", "inputs", "outputs", *CALL_KEYS, *OWN_KEYS))
             cut(definition, written, kind.value, self.scope)
+        if definition.height > MOST_NESTED:
+            self.too_deep(kind.value.span)
+            return None
         return definition
+
+    def too_deep(self, span: Span) -> None:
+        self.report.error(
+            "too-deep",
+            f"graphs stand in each other at most {MOST_NESTED} levels deep",
+            span,
+            "one level too many",
+            help="what no graph needs to hold goes into the graph around it",
+        )
 
     def no_kind(self, written: Mapping, kinds: list[str]) -> None:
         if len(kinds) > 1:
@@ -246,7 +262,7 @@ class Definitions:
             return
         from modelspec.catalog.legacy import word_meant
 
-        near = [*alike(text, spellings("layers")), *self.scope.block_names()]
+        near = [*alike(text, "layers"), *self.scope.block_names()]
         self.report.error(
             "unknown-type",
             f"no layer or block is called `{text}`",
@@ -290,20 +306,20 @@ class Definitions:
         node = block.node
         assert isinstance(node, Mapping)
         section = node.get("params")
-        known = [e.key.text for e in section.entries] if isinstance(section, Mapping) else []
+        known = section if isinstance(section, Mapping) else Mapping([], node.span)
         given: dict[str, Node] = {}
         for entry in entries:
             if entry.key.text in known:
                 given[entry.key.text] = entry.value
             else:
-                listed = ", ".join(f"`{one}`" for one in known)
+                listed = ", ".join(f"`{one}`" for one in known.keys()[:12])
                 self.report.error(
                     "unknown-argument",
                     f"the block `{block.name}` has no parameter `{entry.key.text}`",
                     entry.key.span,
                     "unknown",
                     also=[(block.span, f"`{block.name}` is defined here")],
-                    help=did_you_mean(entry.key.text, known)
+                    help=did_you_mean(entry.key.text, known.keys())
                     or (f"it has {listed}" if known else "it has no `params`"),
                 )
         definition.block = block.name

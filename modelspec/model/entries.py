@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from modelspec.catalog.words import snake
 from modelspec.model.calls import Binder
 from modelspec.model.definitions import Definitions
+from modelspec.model.reach import MOST_REPEATS
 from modelspec.model.reading import read_allow
 from modelspec.model.scope import Scope
 from modelspec.model.spec import Body, Call, Definition, Ref
@@ -15,8 +16,6 @@ from modelspec.source.tree import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
     from modelspec.model.resolve import Resolver
-
-MOST_REPEATS = 10_000
 
 
 class Entries:
@@ -107,7 +106,7 @@ class Entries:
             self.scope.unread.discard(previous.chain[0].name if previous.chain else previous.text)
         self.scope.called(call)
         self.scope.add(name, call, key)
-        self.body.calls.append(call)
+        self.body.add(call)
         ref = Ref(name, key)
         ref.chain = (call,)
         return ref

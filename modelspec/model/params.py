@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Any
 
 from modelspec.model.expressions import BadExpression, evaluate
@@ -79,7 +80,7 @@ class Params:
             return from_plain(result, node.span)
         except BadExpression as bad:
             near = did_you_mean(bad.name, list(self.values)) if bad.name else ()
-            listed = ", ".join(f"`{name}`" for name in self.values) or "none"
+            listed = ", ".join(f"`{name}`" for name in islice(self.values, 12)) or "none"
             self.report.error(
                 "bad-expression",
                 "`${...}` holds a parameter, or arithmetic on parameters and numbers",

@@ -34,7 +34,8 @@ def cut(definition: Definition, written: Mapping, name: Scalar, scope: Scope) ->
         return
     body = Body(inside)
     body.inputs = [Cut(ref) for ref in starts]
-    body.calls = kept
+    for call in kept:
+        body.add(call)
     body.outputs = {ref.text: ref for ref in ends}
     definition.body, definition.part = body, whole
     if not definition.trainable:

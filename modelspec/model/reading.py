@@ -65,7 +65,6 @@ def unknown_key(entry: Entry, known: Sequence[str], report: Report, within: Mapp
     """Report a key that does not exist where the mapping `within` stands."""
     from modelspec.catalog.legacy import argument_meant
 
-    taken = [other.key.text for other in within.entries]
     report.error(
         "unknown-key",
         f"there is no key `{entry.key.text}` here",
@@ -73,7 +72,7 @@ def unknown_key(entry: Entry, known: Sequence[str], report: Report, within: Mapp
         "unknown",
         help=argument_meant(entry.key.text, known)
         or "the keys here: " + ", ".join(f"`{key}`" for key in known),
-        fix=respelled(entry.key.text, entry.key.span, known, taken),
+        fix=respelled(entry.key.text, entry.key.span, known, within),
     )
 
 

@@ -11,6 +11,7 @@ from modelspec.model.entries import Entries
 from modelspec.model.files import Files
 from modelspec.model.inputs import Inputs
 from modelspec.model.params import Params
+from modelspec.model.reach import MOST_CALLS, Reaches
 from modelspec.model.reading import sections_of
 from modelspec.model.scope import Block, Scope
 from modelspec.model.spec import Body, Definition, Spec
@@ -23,7 +24,6 @@ TOP = (
     "train",
 )  # fmt: skip
 GRAPH = ("inputs", "blocks", "shared", "layers", "outputs")
-MOST_CALLS = 100_000
 
 
 def resolve(tree: Node, files: Files, trust: bool = False) -> Spec:
@@ -63,6 +63,7 @@ class Resolver:
         self.open.append((f"`{top.source.path}`", Span(top.source, 1, 1, 1, 2), tree))
         root = Definition("", "", tree.span)
         scope, read = self.top_scope(tree, root)
+        Reaches(self.files).hold(read, scope.params, self.report)
         body = self.body(root, read, scope)
         spec = Spec(sections.name(tree, self.report), root, body)
         words = LayerWords(self, scope, root)
@@ -179,7 +180,7 @@ class Resolver:
     def inside(self, label: str, span: Span, what: object) -> Iterator[bool]:
         """Enter a block or a file; False, after reporting the chain, where it is open already."""
         names = [one for one, _, _ in self.open]
-        if any(opened is what for _, _, opened in self.open) or len(self.open) > 50:
+        if any(opened is what for _, _, opened in self.open):
             start = next((i for i, (_, _, o) in enumerate(self.open) if o is what), 0)
             self.report.error(
                 "cycle",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import NamedTuple
 
 from modelspec.model.params import Params
 from modelspec.model.spec import Call, Definition, Input, Ref
 from modelspec.source.diagnostics import Report
 from modelspec.source.fixes import respelled
-from modelspec.source.suggest import did_you_mean
+from modelspec.source.suggest import Candidates, did_you_mean
 from modelspec.source.text import Span
 from modelspec.source.tree import Node
 
@@ -48,6 +49,8 @@ class Scope:
         self.later: set[str] = set()  # names of entries further down
         self.pending: dict[str, Span] = {}  # names whose definition has begun
         self.unread: set[str] = set()  # names that nothing has referred to yet
+        self.counted: dict[str, int] = {}  # how many names begin as this one, and a number
+        self.words: Candidates | None = None  # the names of tensors, once one is misspelt
 
     def path(self, name: str) -> str:
         """The path of what is defined here under this name."""
@@ -57,6 +60,8 @@ class Scope:
     def add(self, name: str, thing: Thing, span: Span) -> None:
         self.claim(name, span)
         self.things.setdefault(name, thing)
+        if self.words is not None and self.is_tensor(thing):
+            self.words.add(name)
         self.later.discard(name)
         self.unread.add(name)
 
@@ -82,15 +87,18 @@ class Scope:
 
     def free(self, base: str) -> str:
         """`base`, or `base_1`, `base_2`, ... where it is taken: Keras's names in a list."""
-        name, count = base, 0
+        name, count = base, self.counted.get(base, 0)
         while name in self.spans:
             count += 1
             name = f"{base}_{count}"
+        self.counted[base] = count
         return name
 
     def called(self, call: Call) -> None:
         """Count a call as the next node of its definition."""
         nodes = self.nodes.setdefault(call.definition, [])
+        if self.words is not None and self.things.get(call.definition.name) is call.definition:
+            self.words.add(call.definition.name)
         call.node = len(nodes)
         nodes.append(call)
 
@@ -239,14 +247,14 @@ class Scope:
                 help=f"move the entry `{name}` above this one",
             )
             raise Lost
-        tensors = [name for name, one in self.things.items() if self.is_tensor(one)]
-        candidates = [*tensors, *self.later, *self.broken]
+        candidates = self.candidates()
         near = did_you_mean(name or text, candidates)
         fix = respelled(text, span, candidates)
         if name is not None and self.elsewhere(name):
             near = ("a graph sees its own inputs only: add it to the graph's `inputs`",)
             fix = None
-        known = ", ".join(f"`{one}`" for one in tensors[:12])
+        tensors = (name for name, one in self.things.items() if self.is_tensor(one))
+        known = ", ".join(f"`{one}`" for one in islice(tensors, 12))
         self.report.error(
             "unknown-name",
             f"no tensor is called `{text}` here",
@@ -256,6 +264,13 @@ class Scope:
             fix=fix,
         )
         raise Lost
+
+    def candidates(self) -> Candidates:
+        """The names of tensors, those further down included."""
+        if self.words is None:
+            tensors = [name for name, one in self.things.items() if self.is_tensor(one)]
+            self.words = Candidates([*tensors, *self.later, *self.broken])
+        return self.words
 
     def is_tensor(self, thing: Thing) -> bool:
         """Whether a name stands for a tensor: a layer does once it has been called."""

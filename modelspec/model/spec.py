@@ -33,12 +33,13 @@ class Definition:
     """
 
     __slots__ = (
-        "allow", "block", "body", "dtype", "file", "layer", "name", "parent", "part", "path",
-        "span", "trainable", "weights", "weights_span",
+        "allow", "block", "body", "depth", "dtype", "file", "layer", "name", "parent", "part",
+        "path", "span", "trainable", "weights", "weights_span",
     )  # fmt: skip
 
     def __init__(self, path: str, name: str, span: Span, parent: Definition | None = None) -> None:
         self.path, self.name, self.span, self.parent = path, name, span, parent
+        self.depth: int = 0 if parent is None else parent.depth + 1  # how many it stands inside
         self.layer: Layer | None = None
         self.body: Body | None = None
         self.block: str | None = None  # the block that it was made from
@@ -59,6 +60,25 @@ class Definition:
                 return True
             at = at.parent
         return False
+
+    @property
+    def inside(self) -> Definition | None:
+        """What a wrapper calls in its place."""
+        return vars(self.layer)["layer"] if getattr(self.layer, "wraps", False) else None
+
+    @property
+    def height(self) -> int:
+        """How many graphs and wrappers stand in each other in it: 0 for a plain layer."""
+        if self.body is not None:
+            return self.body.height
+        return 0 if self.inside is None else self.inside.height + 1
+
+    @property
+    def steps(self) -> int:
+        """How many layers one call of it runs."""
+        if self.body is not None:
+            return self.body.steps
+        return 1 if self.inside is None else self.inside.steps + 1
 
     @property
     def kind(self) -> str:
@@ -128,14 +148,21 @@ class Ref:
 class Body:
     """The inside of a graph: inputs, calls in order, outputs by name."""
 
-    __slots__ = ("calls", "definitions", "inputs", "outputs", "scope", "shared")
+    __slots__ = ("calls", "height", "inputs", "outputs", "scope", "shared", "steps")
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
+        self.height, self.steps = 1, 0  # as a definition's, graphs called twice counted twice
         self.inputs: list[Input] = []
         self.shared: list[Definition] = []
         self.calls: list[Call] = []
         self.outputs: dict[str, Ref] = {}
+
+    def add(self, call: Call) -> None:
+        """One more call, behind the others."""
+        self.calls.append(call)
+        self.height = max(self.height, call.definition.height + 1)
+        self.steps += call.definition.steps
 
 
 class Target:

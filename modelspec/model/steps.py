@@ -45,7 +45,6 @@ class Steps:
         """One layer's step; its outputs, none where an error was reported."""
         layer = call.layer
         assert layer is not None
-        self.checker.tally(call.span)
         ports = ports_of(call)
         if not all(
             self.fits(call, layer, port, tensor, program)

@@ -19,7 +19,7 @@ CODES: dict[str, str] = {
     "several-documents": "A spec is one YAML document.",
     "duplicate-key": "A key may stand once in a mapping.",
     "bad-key": "A key is one word or number, never a list or a mapping.",
-    "too-deep": "A spec is nested at most 100 levels deep.",
+    "too-deep": "Lists and mappings are nested at most 100 levels deep, graphs at most 50.",
     "huge-number": "A number is too large to be read.",
     "too-large": "A limit is passed that keeps mistaken and hostile specs from eating memory.",
     # The language

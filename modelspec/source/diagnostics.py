@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from .text import Source, Span
 
+MOST_ERRORS = 1000
+
 
 class Label:
     """A fact at a place."""
@@ -77,11 +79,13 @@ class Diagnostic:
 class Report:
     """Collects the diagnostics of one stage."""
 
-    __slots__ = ("errors", "spoilt", "warnings")
+    __slots__ = ("errors", "spoilt", "told", "warnings")
 
     def __init__(self) -> None:
         self.errors: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []
+        #: What has been said: what a block gets wrong, it gets wrong at each use.
+        self.told: set[tuple[Span | None, str, str]] = set()
         #: Places whose value could not be had: what else is wrong with it is no news.
         self.spoilt: set[Span] = set()
 
@@ -102,9 +106,16 @@ class Report:
         help: str | Iterable[str] = (),
         fix: Edit | None = None,
     ) -> None:
-        """Adds an error; the primary place is `span`, with `label` beside it."""
+        """Adds an error; the primary place is `span`, with `label` beside it.
+
+        Raises Rejected at the error that is one too many.
+        """
         if span is not None and span in self.spoilt:
             return
+        self.told.add((span, code, message))
+        if len(self.told) > MOST_ERRORS:
+            code, message = "too-large", f"a spec is read up to its {MOST_ERRORS:,}th error"
+            label, also, notes, help, fix = "here is one more", (), (), (), None
         self.errors.append(
             Diagnostic(
                 code,
@@ -116,6 +127,8 @@ class Report:
                 fix=fix,
             )
         )
+        if len(self.told) > MOST_ERRORS:
+            raise Rejected(self.errors)
 
     def warning(
         self,
@@ -153,6 +166,13 @@ class Report:
         """Raises Rejected, with the warnings too, where there is at least one error."""
         if self.errors:
             raise Rejected(self.errors + self.warnings)
+
+
+class Unheard(Report):
+    """For those who read what others will read again: nothing is kept."""
+
+    def error(self, *args: object, **rest: object) -> None:
+        """Says nothing."""
 
 
 class Rejected(Exception):

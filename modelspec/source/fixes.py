@@ -7,14 +7,18 @@ from .suggest import certain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from .diagnostics import Diagnostic
+    from .suggest import Candidates
     from .text import Source, Span
 
 
 def respelled(
-    word: str, span: Span, candidates: Iterable[str], taken: Iterable[str] = ()
+    word: str,
+    span: Span,
+    candidates: Iterable[str] | Candidates,
+    taken: Container[str] = (),
 ) -> Edit | None:
     """The edit that corrects a word which stands at `span` as it is; None where it is not sure.
 

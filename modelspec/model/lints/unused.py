@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from modelspec.model.graph import Graph
 from modelspec.model.lints.findings import Finding, maker
 from modelspec.model.spec import Definition
+from modelspec.source.suggest import Candidates, did_you_mean
 
 
 def inputs(graph: Graph) -> Iterator[Finding]:
@@ -107,11 +108,10 @@ def fields(graph: Graph) -> Iterator[Finding]:
         return
     known = {*graph.program.inputs, *graph.program.outputs, "sample_weight"}
     known |= {f"{name}.sample_weight" for name in graph.program.outputs}
+    words = Candidates(sorted(known))
     for name, field in graph.spec.data.fields.items():
         if name not in known:
-            from modelspec.source.suggest import did_you_mean
-
-            near = did_you_mean(name, list(known))
+            near = did_you_mean(name, words)
             yield Finding(
                 "unused-field",
                 "a field feeds the input or the output of its name",
