@@ -8,8 +8,8 @@ from modelspec.catalog.words import Words, alike, find
 from modelspec.language.dtypes import FLOATS
 from modelspec.language.kinds import Reported
 from modelspec.language.layer import Layer
-from modelspec.language.word import Reject
 from modelspec.model.callees import callee
+from modelspec.model.modules import module
 from modelspec.model.parts import cut
 from modelspec.model.reach import MOST_NESTED
 from modelspec.model.reading import read_allow, unknown_key
@@ -19,7 +19,7 @@ from modelspec.source.diagnostics import Label
 from modelspec.source.fixes import respelled
 from modelspec.source.suggest import did_you_mean
 from modelspec.source.text import Span
-from modelspec.source.tree import Entry, Mapping, Node, Scalar, to_plain
+from modelspec.source.tree import Entry, Mapping, Node, Scalar
 
 if TYPE_CHECKING:
     from modelspec.model.resolve import Resolver
@@ -219,7 +219,7 @@ class Definitions:
         words = LayerWords(self.resolver, self.scope, definition)
         try:
             if text.startswith("torch.nn.") or text == "python":
-                definition.layer = self.foreign(text, entries, name, words)
+                definition.layer = module(text, entries, name, words, self.resolver.trust)
                 return
             cls = find("layers", text)
             if cls is None:
@@ -271,33 +271,6 @@ class Definitions:
             help=word_meant("layers", text, near) or "`modelspec layers` lists them all",
             fix=respelled(text, name.span, near),
         )
-
-    def foreign(self, text: str, entries: list[Entry], name: Scalar, words: Words) -> Any:
-        """A torch module: a class under torch.nn, or with --trust-code one of the user's own."""
-        from modelspec.catalog.layers import foreign
-
-        if text == "python":
-            if not self.resolver.trust:
-                self.report.error(
-                    "needs-trust",
-                    "`type: python` runs code of your own",
-                    name.span,
-                    "not trusted",
-                    help="`--trust-code` allows it; nothing has been imported",
-                )
-                raise Reported
-            layer: Any = words.bound(foreign.PythonModule, entries, name.span, name.span)
-        else:
-            arguments = {entry.key.text: to_plain(entry.value) for entry in entries}
-            layer = foreign.TorchModule.of({"class_": text, "args": arguments})
-            spans = {e.key.text: e.value.span for e in entries}
-            layer.__dict__["spans"] = {"type": name.span, **spans}
-            try:
-                layer.check()
-            except Reject as rejected:
-                words.rejected(rejected, layer.spans, name.span)
-                raise Reported from None
-        return layer
 
     def block(
         self, definition: Definition, block: Block, entries: list[Entry], name: Scalar
