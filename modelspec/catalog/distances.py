@@ -11,26 +11,37 @@ from modelspec.language.word import Reject
 class MeanSquaredError(Loss):
     """Mean of the squared differences."""
 
+    copies = True
+
 
 class MeanAbsoluteError(Loss):
     """Mean of the absolute differences."""
+
+    copies = True
 
 
 class MeanAbsolutePercentageError(Loss):
     """Mean of the absolute differences as percentages of the targets."""
 
+    copies = True
+
 
 class MeanSquaredLogarithmicError(Loss):
     """Mean of the squared differences of `log(1 + x)`; what is below 0 counts as 0."""
+
+    least, copies = 0, True
 
 
 class LogCosh(Loss):
     """Mean of `log(cosh(difference))`: squared for small ones, absolute for large ones."""
 
+    copies = True
+
 
 class Huber(Loss):
     """Squared for small differences, absolute for large ones."""
 
+    copies = True
     delta = Float("Where large begins.", default=1.0, above=0)
     source = "Huber, 1964, https://doi.org/10.1214/aoms/1177703732"
 
@@ -38,13 +49,19 @@ class Huber(Loss):
 class Hinge(Loss):
     """`mean(max(1 - y * predicted, 0))`, with targets -1 and 1 (0 and 1 are turned into these)."""
 
+    least, most = -1, 1
+
 
 class SquaredHinge(Loss):
     """`mean(max(1 - y * predicted, 0) ** 2)`, with targets -1 and 1 (or 0 and 1)."""
 
+    least, most = -1, 1
+
 
 class CategoricalHinge(Loss):
     """`max(best wrong class - right class + 1, 0)`, with one-hot targets."""
+
+    least, most = 0, 1
 
 
 class CosineSimilarity(Loss):

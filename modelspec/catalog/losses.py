@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from modelspec.catalog.misfits import PROBABILITIES, below_zero, one_class, wrong_range
 from modelspec.catalog.words import snake
 from modelspec.language.kinds import Bool, Choice, Float, Int, ListOf
-from modelspec.language.shapes import Dim, Shape, show
+from modelspec.language.shapes import Shape, show
 from modelspec.language.word import Reject, Word
-
-PROBABILITIES = ("Sigmoid", "HardSigmoid", "Softmax", "SparseSigmoid", "Sparsemax")
-#: What surely gives numbers below 0.
-NEGATIVE = ("LogSoftmax", "LogSigmoid", "Tanh", "Softsign", "HardTanh")
 
 #: What the loss of a batch is, from a loss per sample (or per time step of one).
 reduction = Choice(
@@ -30,11 +27,17 @@ class Loss(Word):
     - `suits`: the activations that an output may end in; empty where any will do.
     - `undoes`: the activation whose input the loss can be computed from directly (the same
       numbers, sooner and more exactly).
+    - `least`, `most`: between what numbers targets lie; None is no bound.
+    - `shares`: the values of a target sum to 1. `copies`: the output is to be the target.
     """
 
     group = "losses"
     suits: ClassVar[tuple[str, ...]] = ()
     undoes: ClassVar[str | None] = None
+    least: ClassVar[float | None] = None
+    most: ClassVar[float | None] = None
+    shares: ClassVar[bool] = False
+    copies: ClassVar[bool] = False
     reduction = reduction
 
     def target(self, output: Shape, dtype: str) -> tuple[Shape, str]:
@@ -64,61 +67,6 @@ class Loss(Word):
         return None
 
 
-def wrong_range(loss: Loss, activation: str | None, wanted: str, with_it: str) -> Reject | None:
-    """Why a crossentropy cannot take what this activation gives."""
-    name = type(loss).__name__
-    if loss.__dict__.get("from_logits"):
-        if activation not in PROBABILITIES:
-            return None
-        return Reject(
-            "from_logits",
-            "`from_logits` is for outputs without an activation; "
-            f"this one ends in `{snake(activation)}`",
-            "leave `from_logits` out, or the activation",
-        )
-    if activation is None or activation in loss.suits:
-        return None
-    ends = "has no activation" if activation == "Linear" else f"ends in `{snake(activation)}`"
-    logits = f", or `{{type: {name}, from_logits: true}}` without one"
-    return Reject(
-        "",
-        f"`{name}` takes {wanted}, and this output {ends}",
-        f"write `activation: {with_it}`{logits if 'from_logits' in loss.arguments else ''}",
-    )
-
-
-def below_zero(loss: Loss, activation: str | None, wanted: str, with_it: str) -> Reject | None:
-    """Why a loss that takes logarithms of outputs cannot take what this activation gives."""
-    if activation not in NEGATIVE:
-        return None
-    name, ends = type(loss).__name__, snake(activation)
-    return Reject("", f"`{name}` takes {wanted}, and this output ends in `{ends}`",
-                  f"write `activation: {with_it}`")  # fmt: skip
-
-
-def one_class(loss: Loss, output: Shape, axis: int) -> Reject | None:
-    """Why a crossentropy over classes cannot take this output."""
-    name = type(loss).__name__
-    if not -len(output) <= axis < len(output) + 1 or axis == 0 or not output:
-        return Reject(
-            "axis" if output else "",
-            f"`{name}` takes one value for each class, and this output is {show(output)}",
-            "the output needs an axis with an entry for each class",
-        )
-    if class_axis(output, axis) != 1:
-        return None
-    return Reject(
-        "",
-        f"`{name}` over one class is always 0",
-        "`binary_crossentropy` is for one unit; else give the layer one unit for each class",
-    )
-
-
-def class_axis(output: Shape, axis: int) -> Dim:
-    """The size of an axis that is counted with the batch, as Keras counts."""
-    return output[axis if axis < 0 else axis - 1]
-
-
 def from_logits() -> Bool:
     return Bool("Whether outputs are logits (no activation) and not probabilities.", default=False)
 
@@ -126,6 +74,7 @@ def from_logits() -> Bool:
 class BinaryCrossentropy(Loss):
     """Crossentropy of independent yes-or-no targets, each 0 or 1."""
 
+    least, most = 0, 1
     from_logits = from_logits()
     label_smoothing = Float("How far targets move towards 0.5.", default=0.0, min=0, max=1)
     axis = Int("The axis to average along.", default=-1)
@@ -141,6 +90,7 @@ class BinaryCrossentropy(Loss):
 class CategoricalCrossentropy(Loss):
     """Crossentropy of classes, with one-hot targets (or any probabilities)."""
 
+    least, most, shares = 0, 1, True
     from_logits = from_logits()
     label_smoothing = Float("How far targets move towards all alike.", default=0.0, min=0, max=1)
     axis = Int("The axis of the classes.", default=-1)
@@ -180,6 +130,8 @@ class SparseCategoricalCrossentropy(Loss):
 class KLDivergence(Loss):
     """How far the predicted distribution is from the wanted one: `sum(y * log(y / predicted))`."""
 
+    least, most, shares = 0, 1, True
+
     def misfit(self, output: Shape, activation: str | None) -> Reject | None:
         return super().misfit(output, activation) or below_zero(
             self, activation, "probabilities", "softmax"
@@ -188,6 +140,8 @@ class KLDivergence(Loss):
 
 class Poisson(Loss):
     """`mean(predicted - y * log(predicted))`: for counts, of which the output is the mean."""
+
+    least = 0
 
     def misfit(self, output: Shape, activation: str | None) -> Reject | None:
         return super().misfit(output, activation) or below_zero(
@@ -202,6 +156,7 @@ def gamma() -> Float:
 class BinaryFocalCrossentropy(Loss):
     """Crossentropy of yes-or-no targets that counts what is nearly right less."""
 
+    least, most = 0, 1
     apply_class_balancing = Bool("Whether `alpha` weighs the two targets.", default=False)
     alpha = Float("Weight of the target 1; `1 - alpha` is that of 0.", default=0.25)
     gamma = gamma()
@@ -220,6 +175,7 @@ class BinaryFocalCrossentropy(Loss):
 class CategoricalFocalCrossentropy(Loss):
     """Crossentropy of classes, with one-hot targets, that counts what is nearly right less."""
 
+    least, most, shares = 0, 1, True
     alpha = Float("Factor of the loss.", default=0.25)
     gamma = gamma()
     from_logits = from_logits()
@@ -257,6 +213,7 @@ class CategoricalGeneralizedCrossEntropy(Loss):
 class Overlap(Loss):
     """A loss of how two regions overlap."""
 
+    least, most = 0, 1
     axis = ListOf(
         "The axes that make up a region, the batch being 0; null is all of them.",
         Int(""),

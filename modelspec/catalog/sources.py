@@ -7,6 +7,7 @@ names it; a glob or a list of paths is one source, its files one after the other
 from __future__ import annotations
 
 import os
+from typing import ClassVar
 
 from modelspec.language.kinds import Bool, Choice, Int, ListOf, Path, Text
 from modelspec.language.word import Reject, Word
@@ -160,6 +161,7 @@ class Digits(Word):
     """
 
     group = "sources"
+    samples: ClassVar[int] = 1797
 
 
 class DigitPairs(Word):
@@ -170,3 +172,4 @@ class DigitPairs(Word):
     """
 
     group = "sources"
+    samples: ClassVar[int] = 7180

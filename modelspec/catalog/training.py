@@ -4,8 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelspec.language.kinds import Bool, Choice, Float, Int, ListOf, Named, Text
+from modelspec.language.kinds import Bool, Choice, Float, Int, ListOf, Mismatch, Named, Text
+from modelspec.language.values import Reader
 from modelspec.language.word import Reject, Word
+from modelspec.source.codes import CODES
+from modelspec.source.fixes import respelled
+from modelspec.source.suggest import did_you_mean
+from modelspec.source.tree import Node
+
+
+class Code(Text):
+    """The code of a warning."""
+
+    def value(self, node: Node, reader: Reader, owner: Any) -> str:
+        text = super().value(node, reader, owner)
+        if text not in CODES:
+            help = did_you_mean(text, CODES) or ("`modelspec explain` lists them",)
+            fix = respelled(text, node.span, CODES)
+            meant = None if fix is None else fix.replacement
+            raise Mismatch(f"there is no code `{text}`", node, help, meant)
+        return text
+
+    def noun(self) -> str:
+        return "the code of a warning"
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"enum": list(CODES)}
 
 
 class Training(Word):
@@ -35,6 +59,7 @@ class Training(Word):
     checkpoint_every = Int(
         "Steps between checkpoints, besides the one at the end of each epoch.", default=None, min=1
     )
+    allow = ListOf("Warnings that are meant so.", Code("A code."), default=[], single=True)
     compile = Bool(
         "Whether the step is compiled to machine code first (needs a C++ compiler).",
         default=False,

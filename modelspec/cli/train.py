@@ -69,7 +69,9 @@ def begun(
         tell(graph.warnings, "full")
     from modelspec.engine.training import Trainer
 
-    return Trainer(graph, run_folder(graph, run), device=device, weights=weights)
+    trainer = Trainer(graph, run_folder(graph, run), device=device, weights=weights)
+    tell(trainer.warnings, "full")
+    return trainer
 
 
 def resumed(folder: str, device: str | None, trust_code: bool) -> Trainer:

@@ -68,13 +68,18 @@ def command(
 
 
 def count_samples(graph: Graph) -> int:
-    """Read all of the data through its encoders; how many samples there are."""
-    from modelspec.engine import wanted
+    """Read all of the data through its encoders; how many samples there are. What they show is
+    added to the graph's warnings.
+    """
+    from modelspec.engine import findings, wanted
     from modelspec.engine.data import prepare, read_through
     from modelspec.engine.training import ready
 
     seed = graph.spec.training.seed
-    return read_through(prepare(ready(graph), wanted.everything(graph), seed))
+    prepared = prepare(ready(graph), wanted.everything(graph), seed)
+    count = read_through(prepared)
+    graph.warnings += findings.found(graph, prepared.train)
+    return count
 
 
 def shown(spec: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from modelspec.engine import checkpoint as keeping
-from modelspec.engine import wanted
+from modelspec.engine import findings, wanted
 from modelspec.engine.data import prepare
 from modelspec.engine.learnt import Learnt, adapting, brought, filed, read_states
 from modelspec.engine.loop import Diverged, Evaluated, Event, Finished, Interrupted, Loop, Saved
@@ -35,6 +35,8 @@ class Trainer:
         self.device = device or best_device()
         data = ready(graph)
         self.prepared = prepare(data, wanted.everything(graph), graph.spec.training.seed)
+        #: What the data shows that is surely wrong.
+        self.warnings = findings.found(graph, self.prepared.train)
         self.learnt = brought(graph) | ({} if weights is None else read_states(weights))
         self.loop = self.begin(Module(graph, graph.spec.training.seed), weights)
         given = weights is not None or takes_weights(graph) or bool(adapting(graph))
@@ -55,6 +57,7 @@ class Trainer:
         self.prepared = prepare(
             data, wanted.everything(run.graph), training.seed, run.encoders or None
         )
+        self.warnings = []  # they were told when the run began
         self.learnt = run.learnt
         module = Module(run.graph, training.seed, pretrained=held is None)
         self.loop = self.begin(module, None, learns=held is None)

@@ -6,13 +6,20 @@ from typing import Any
 
 from modelspec.catalog.layers.categories import CategoryEncoding
 from modelspec.catalog.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
-from modelspec.catalog.losses import SparseCategoricalCrossentropy
+from modelspec.catalog.losses import (
+    CTC,
+    CategoricalGeneralizedCrossEntropy,
+    SparseCategoricalCrossentropy,
+)
 from modelspec.engine.data import Wanted
 from modelspec.language.dtypes import is_integer
 from modelspec.model.graph import Graph, Head, Program
 
 #: Layers whose output holds the numbers of their input.
 RESHAPING = (Flatten, Permute, RepeatVector, Reshape)
+
+#: Losses whose targets are class numbers below the number of units.
+OF_CLASSES = (SparseCategoricalCrossentropy, CategoricalGeneralizedCrossEntropy, CTC)
 
 
 def inputs(graph: Graph) -> list[Wanted]:
@@ -44,9 +51,8 @@ def everything(graph: Graph) -> list[Wanted]:
         last = shape[-1] if is_integer(head.target_dtype) and shape else 2
         high = last if isinstance(last, int) else 2
         kind, field = head.target_dtype, fields.get(name)
-        found.append(
-            Wanted(name, "target", head.target_shape, kind, field, high, classes(graph, head))
-        )
+        below, ignored = classes(graph, head)
+        found.append(Wanted(name, "target", head.target_shape, kind, field, high, below, ignored))
     # Weights without a field are taken where the data has a column of that name.
     weights = ["sample_weight", *(f"{name}.sample_weight" for name in graph.heads)]
     found += [Wanted(name, "weight", (), "float32", fields.get(name)) for name in weights]
@@ -71,13 +77,15 @@ def vocabulary(program: Program, id: int) -> int | None:
     return min((size for size in sizes if size is not None), default=None)
 
 
-def classes(graph: Graph, head: Head) -> int | None:
-    """How many classes a target of class numbers is one of; None where another number may stand."""
+def classes(graph: Graph, head: Head) -> tuple[int | None, int | None]:
+    """How many classes a target of class numbers is one of (None where another number may stand),
+    and a number that does not count.
+    """
     shape = graph.program.tensors[head.tensor].shape or ()
-    last = shape[-1] if shape else None
     for loss in head.losses:
-        if isinstance(loss, SparseCategoricalCrossentropy):
-            at_end = loss.axis in (-1, len(shape))
-            ignored: Any = loss.ignore_class  # may be None
-            return last if at_end and ignored is None and isinstance(last, int) else None
-    return None
+        if isinstance(loss, OF_CLASSES):
+            axis = loss.__dict__.get("axis", -1)
+            count = shape[axis if axis < 0 else axis - 1]  # counted with the batch
+            ignored = loss.__dict__.get("ignore_class")
+            return count if isinstance(count, int) else None, ignored
+    return None, None

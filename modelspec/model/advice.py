@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from math import isqrt
+from typing import Any
 
 from modelspec.language import shapes
 from modelspec.language.layer import Port
 from modelspec.language.shapes import Shape, size
-from modelspec.model.graph import Program, Step, Tensor
-from modelspec.model.spec import Call
+from modelspec.model.graph import Program, Tensor
+from modelspec.model.spec import Call, Definition
 
 SMALLEST_IMAGE = 64  # values: 8x8; fewer are hardly an image laid out in a row
 
@@ -19,8 +20,10 @@ def on_rank(call: Call, port: Port, tensor: Tensor, program: Program) -> str:
     if len(port.axes) == 1 and len(shape) > 1:
         return "put {type: Flatten} in between, or a pooling over the other axes"
     before = None if tensor.step is None else program.steps[tensor.step]
-    if port.axes == ("time", "features") and before is not None and summarizes(before):
-        return f"with `return_sequences: true` `{tensor.name}` gives a vector for each step"
+    if port.axes[0] == "time" and len(shape) == len(port.axes) - 1:
+        summary = summarized(program, tensor)
+        if summary is not None:
+            return f"with `return_sequences: true` `{summary}` gives one of these for each step"
     if len(shape) == len(port.axes) + 1 and {"channels", "features"} & set(port.axes):
         inner = f"{{type: {call.definition.kind}, ...}}"
         return f"call it on each step: {{type: TimeDistributed, layer: {inner}}}"
@@ -32,9 +35,23 @@ def on_rank(call: Call, port: Port, tensor: Tensor, program: Program) -> str:
     return insert
 
 
-def summarizes(step: Step) -> bool:
-    """Whether a step could give a sequence, and gives one vector instead."""
-    return step.layer.__dict__.get("return_sequences") is False
+def summarized(program: Program, tensor: Tensor) -> str | None:
+    """The recurrent layer that could give a sequence and gives its end instead, if a tensor comes
+    from one with nothing but layers in between that leave shapes as they are.
+    """
+    while tensor.step is not None:
+        step = program.steps[tensor.step]
+        layer = step.layer.__dict__
+        inner: Any = layer.get("layer")
+        if isinstance(inner, Definition) and inner.layer is not None:
+            layer = inner.layer.__dict__
+        if layer.get("return_sequences") is False:
+            return step.call.name
+        before = program.tensors[step.reads()[0]] if len(step.reads()) == 1 else tensor
+        if before is tensor or before.shape != tensor.shape:
+            return None
+        tensor = before
+    return None
 
 
 def likely(shape: Shape, axes: tuple[str, ...]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[^\W\d]\w*)"
@@ -27,6 +27,14 @@ BINARY: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
 NEGATION = 4
 
 
+class Values(Protocol):
+    """Values by name."""
+
+    def __contains__(self, name: object) -> bool: ...
+
+    def __getitem__(self, name: str) -> Any: ...
+
+
 class BadExpression(Exception):
     """What is wrong with it; `name` is set where it names an unknown parameter."""
 
@@ -35,7 +43,7 @@ class BadExpression(Exception):
         self.fact, self.name = fact, name
 
 
-def evaluate(text: str, params: Mapping[str, Any]) -> Any:
+def evaluate(text: str, params: Values) -> Any:
     """The value of the expression; raises BadExpression."""
     if len(text) > LONGEST:
         raise BadExpression(f"this is longer than {LONGEST} characters")
@@ -64,7 +72,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 class _Parser:
     """Precedence climbing over the tokens, computing as it goes."""
 
-    def __init__(self, tokens: list[tuple[str, str]], params: Mapping[str, Any]) -> None:
+    def __init__(self, tokens: list[tuple[str, str]], params: Values) -> None:
         self.tokens, self.params, self.at = tokens, params, 0
 
     def expression(self, power: int, depth: int) -> Any:

@@ -80,6 +80,8 @@ SHAPE: Json = {
         HOLE,
     ],
 }
+CODE: Json = {"enum": list(CODES), "errorMessage": "`modelspec explain` lists the codes"}
+ALLOW: Json = {"description": "Codes of warnings to silence here.", **one_or_more(CODE)}
 DTYPE: Json = {
     "description": "What it holds; float32 by default.",
     "anyOf": [{"enum": list(DTYPES)}, HOLE],
@@ -88,9 +90,11 @@ INPUT: Json = by_kind(
     "an input is its shape, such as [28, 28, 1], or {shape: ..., dtype: ...}",
     array=ref("shape"),
     string=ref("shape"),
-    object=mapping_of({"shape": ref("shape"), "dtype": DTYPE}, required=["shape"]),
+    object=mapping_of(
+        {"shape": ref("shape"), "dtype": DTYPE, "allow": ALLOW},
+        required=["shape"],
+    ),
 )
-CODE: Json = {"enum": list(CODES), "errorMessage": "`modelspec explain` lists the codes"}
 CALL: Json = {
     "from": TENSORS,
     "name": {
@@ -104,7 +108,7 @@ CALL: Json = {
         "pattern": HOLE["pattern"],
         "errorMessage": "`repeat` is an integer, at least 1",
     },
-    "allow": {"description": "Codes of warnings to silence here.", **one_or_more(CODE)},
+    "allow": ALLOW,
 }
 OWN: Json = {
     "weights": {
@@ -200,6 +204,7 @@ SPLITS: Json = {
         "type": "object",
         "additionalProperties": ref("field"),
     },
+    "allow": ALLOW,
 }
 DATA: Json = {
     "description": "Where training, validation and test samples come from.",

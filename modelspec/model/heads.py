@@ -7,12 +7,10 @@ from typing import Any
 from modelspec.catalog.metrics import Metric
 from modelspec.catalog.words import bind, snake
 from modelspec.language import shapes
+from modelspec.model.endings import last_activation
 from modelspec.model.graph import Graph, Head, Tensor
 from modelspec.model.spec import Target
 from modelspec.source.diagnostics import Report
-
-#: Layers that are an activation -> the activation.
-LAYERS = {"Softmax": "Softmax", "ReLU": "Relu", "LeakyReLU": "LeakyRelu"}
 
 
 def heads(graph: Graph, report: Report) -> None:
@@ -31,7 +29,7 @@ def heads(graph: Graph, report: Report) -> None:
 
 
 def _losses(graph: Graph, head: Head, tensor: Tensor, target: Target, report: Report) -> None:
-    activation = last_activation(graph, tensor)
+    activation = last_activation(graph.program, tensor)
     wanted: tuple[Any, str] | None = None
     assert tensor.shape is not None
     for loss in head.losses:
@@ -94,18 +92,3 @@ def _metrics(head: Head, tensor: Tensor, target: Target, report: Report) -> None
         count = head.metric_names[:at].count(name)
         if count:
             head.metric_names[at] = f"{name}_{count}"
-
-
-def last_activation(graph: Graph, tensor: Tensor) -> str | None:
-    """The class name of the activation that made a tensor, `Softmax`, or `Linear`; None where the
-    layer has none to speak of.
-    """
-    if tensor.step is None:
-        return None
-    layer: Any = graph.program.steps[tensor.step].layer
-    if type(layer).__name__ in LAYERS:
-        return LAYERS[type(layer).__name__]
-    if "activation" not in type(layer).arguments or not hasattr(type(layer), "activation"):
-        return None
-    word = layer.__dict__.get("activation")
-    return "Linear" if word is None else type(word).__name__

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from modelspec.language.dtypes import DTYPES
 from modelspec.language.kinds import Dims, Mismatch
-from modelspec.model.reading import unknown_key
+from modelspec.model.reading import read_allow, unknown_key
 from modelspec.model.scope import Scope
 from modelspec.model.spec import Body, Input
 from modelspec.source.fixes import respelled
@@ -16,6 +16,7 @@ from modelspec.source.tree import Mapping, Node, Scalar
 if TYPE_CHECKING:
     from modelspec.model.resolve import Resolver
 
+KEYS = ("shape", "dtype", "allow")
 SHAPE = Dims("The shape, without the batch.")
 
 
@@ -37,8 +38,9 @@ class Inputs:
         shape: Node | None = value
         if isinstance(value, Mapping):
             for entry in value.entries:
-                if entry.key.text not in ("shape", "dtype"):
-                    unknown_key(entry, ("shape", "dtype"), self.report, value)
+                if entry.key.text not in KEYS:
+                    unknown_key(entry, KEYS, self.report, value)
+            made.allow = read_allow(value, self.report)
             shape = value.get("shape")
             dtype = value.get("dtype")
             if isinstance(dtype, Scalar) and dtype.value in DTYPES:

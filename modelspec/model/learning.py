@@ -8,13 +8,14 @@ from modelspec.catalog.training import Field, Training
 from modelspec.catalog.words import Words, find
 from modelspec.language.kinds import Float, Reported
 from modelspec.language.word import Reject
-from modelspec.model.reading import is_null, read_number, read_word, unknown_key
+from modelspec.model.reading import is_null, read_allow, read_number, read_word, unknown_key
 from modelspec.model.spec import Data, Spec
 from modelspec.source.tree import Entry, Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
     from modelspec.model.definitions import LayerWords
 
+KEYS = ("train", "validation", "test", "fields", "allow")
 SHARE = Float("A share of `train`.", above=0, below=1)
 
 
@@ -44,8 +45,10 @@ def data(spec: Spec, tree: Mapping, words: LayerWords) -> None:
                 made.validation = source(words, value)
         elif key == "fields":
             _fields(made, value, words)
+        elif key == "allow":
+            made.allow = read_allow(node, words.report)
         else:
-            unknown_key(entry, ("train", "validation", "test", "fields"), words.report, node)
+            unknown_key(entry, KEYS, words.report, node)
 
 
 def source(words: Words, node: Node) -> Any:

@@ -9,24 +9,51 @@ from typing import Any
 from modelspec.model.expressions import BadExpression, evaluate
 from modelspec.source.diagnostics import Report
 from modelspec.source.suggest import did_you_mean
+from modelspec.source.text import Span
 from modelspec.source.tree import Entry, Mapping, Node, Scalar, Sequence, from_plain, to_plain
 
 HOLE = re.compile(r"\$\{([^{}]*)\}")
 LONGEST = 10_000
 
 
+class Param:
+    """A named value; `used` says that an expression has named it."""
+
+    __slots__ = ("name", "span", "used", "value")
+
+    def __init__(self, name: str, value: Any, span: Span) -> None:
+        self.name, self.value, self.span, self.used = name, value, span, False
+
+
+class Values:
+    """The values of parameters, for expressions, which they note as used."""
+
+    __slots__ = ("declared",)
+
+    def __init__(self, declared: dict[str, Param]) -> None:
+        self.declared = declared
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.declared
+
+    def __getitem__(self, name: str) -> Any:
+        param = self.declared[name]
+        param.used = True
+        return param.value
+
+
 class Params:
     """Named values: those of a spec, or of one use of a block (which sees the spec's too)."""
 
-    __slots__ = ("report", "values")
+    __slots__ = ("declared", "report")
 
-    def __init__(self, report: Report, values: dict[str, Any] | None = None) -> None:
+    def __init__(self, report: Report, declared: dict[str, Param] | None = None) -> None:
         self.report = report
-        self.values: dict[str, Any] = values or {}
+        self.declared: dict[str, Param] = declared or {}
 
     def declare(self, section: Node | None, given: dict[str, Node] | None = None) -> Params:
         """With the parameters that a `params` section names; `given` values replace defaults."""
-        inner = Params(self.report, dict(self.values))
+        inner = Params(self.report, dict(self.declared))
         if section is None:
             return inner
         if not isinstance(section, Mapping):
@@ -50,7 +77,7 @@ class Params:
             node = (given or {}).get(name)
             # What is given was substituted where it stands; a default sees the ones before it.
             value = node if node is not None else inner.substitute(entry.value)
-            inner.values[name] = to_plain(value)
+            inner.declared[name] = Param(name, to_plain(value), entry.key.span)
         return inner
 
     def substitute(self, node: Node) -> Node:
@@ -70,17 +97,18 @@ class Params:
         return Mapping([Entry(e.key, new) for e, new in entries], node.span)
 
     def filled(self, node: Scalar, text: str) -> Node:
+        values = Values(self.declared)
         try:
             whole = HOLE.fullmatch(text)
             if whole:
-                return from_plain(evaluate(whole.group(1), self.values), node.span)
-            result = HOLE.sub(lambda m: self.shown(evaluate(m.group(1), self.values)), text)
+                return from_plain(evaluate(whole.group(1), values), node.span)
+            result = HOLE.sub(lambda m: self.shown(evaluate(m.group(1), values)), text)
             if len(result) > LONGEST:
                 raise BadExpression("the result is too large")
             return from_plain(result, node.span)
         except BadExpression as bad:
-            near = did_you_mean(bad.name, list(self.values)) if bad.name else ()
-            listed = ", ".join(f"`{name}`" for name in islice(self.values, 12)) or "none"
+            near = did_you_mean(bad.name, list(self.declared)) if bad.name else ()
+            listed = ", ".join(f"`{name}`" for name in islice(self.declared, 12)) or "none"
             self.report.error(
                 "bad-expression",
                 "`${...}` holds a parameter, or arithmetic on parameters and numbers",

@@ -70,7 +70,7 @@ class Reaches:
 
     def hold(self, tree: Mapping, params: Params, report: Report) -> None:
         """Raise Rejected, after reporting it, where the spec reaches too far."""
-        names = Names(tree, Params(self.report, params.values))
+        names = Names(tree, Params(self.report, params.declared))
         total = NOTHING
         for node in _entries(tree):
             total = total.and_also(self.entry(node, names))
@@ -129,7 +129,7 @@ class Reaches:
             params = home.params.declare(
                 body.get("params"), {entry.key.text: entry.value for entry in written.entries}
             )
-        given = [] if params is None else params.values.values()
+        given = [] if params is None else [one.value for one in params.declared.values()]
         key = (id(body), *(v if isinstance(v, str | int | float) else id(v) for v in given))
         if key not in self.known:
             self.copies += len(given) + _size(body)

@@ -93,5 +93,6 @@ def read_allow(written: Mapping, report: Report) -> tuple[str, ...]:
             item.span,
             f"there is no code `{text}`" if text else "not a code",
             help=did_you_mean(text, list(CODES)) or "`modelspec explain` lists them",
+            fix=respelled(text, item.span, CODES) if text else None,
         )
     return tuple(found)

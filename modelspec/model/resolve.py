@@ -12,7 +12,7 @@ from modelspec.model.files import Files
 from modelspec.model.inputs import Inputs
 from modelspec.model.params import Params
 from modelspec.model.reach import MOST_CALLS, Reaches
-from modelspec.model.reading import sections_of
+from modelspec.model.reading import read_allow, sections_of
 from modelspec.model.scope import Block, Scope
 from modelspec.model.spec import Body, Definition, Spec
 from modelspec.source.diagnostics import Rejected, Report
@@ -100,7 +100,7 @@ class Resolver:
 
     def graph(self, definition: Definition, node: Mapping, outer: Scope, params: Params) -> None:
         """An inline graph or a block's body: a scope of its own inside `outer`."""
-        known = (*GRAPH, "params") if definition.block else (*GRAPH, *CALL_KEYS, *OWN_KEYS)
+        known = (*GRAPH, "params", "allow") if definition.block else (*GRAPH, *CALL_KEYS, *OWN_KEYS)
         scope = Scope(self.report, params, outer)
         scope.owner = definition
         definition.body = self.body(definition, sections_of(node, known, self.report), scope)
@@ -136,7 +136,10 @@ class Resolver:
                     "wrong-value", "a block is a graph", entry.value.span, "not a mapping"
                 )
             else:
-                scope.blocks[name] = Block(name, entry.value, entry.key.span, scope.params, scope)
+                allow = read_allow(entry.value, self.report)
+                scope.blocks[name] = Block(
+                    name, entry.value, entry.key.span, scope.params, scope, allow
+                )
 
     def shared(self, body: Body, node: Node | None, scope: Scope, owner: Definition) -> None:
         found = self.entries(node, "shared", "{encoder: {type: LSTM, units: 64}}")

@@ -12,6 +12,7 @@ from typing import Any
 from modelspec.catalog.training import Field, Training
 from modelspec.language.layer import Layer
 from modelspec.model.grammar import (
+    ALLOW,
     CALLED,
     INPUT,
     KEYS,
@@ -196,7 +197,8 @@ def schema() -> Json:
             "input": INPUT,
             "output": OUTPUT,
             "source": SOURCE,
-            "block": mapping_of({"params": PARAMS, **blocks.graph()}, required=["layers"]),
+            "block": mapping_of({"params": PARAMS, **blocks.graph(), "allow": ALLOW},
+                                required=["layers"]),
             "field": by_kind("a field is {column: name}, or a column's name",
                              string={}, object=arguments(Field)),
             "train": arguments(Training),

@@ -27,6 +27,12 @@ class Block(NamedTuple):
     span: Span
     params: Params
     scope: Scope
+    allow: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """Its text."""
+        span = self.node.span
+        return span.source.lines[span.line - 1 : span.end_line]
 
 
 class Lost(Exception):

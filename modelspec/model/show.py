@@ -48,6 +48,7 @@ class Writer:
         if body.inputs:
             made["inputs"] = {
                 one.name: {"shape": list(one.shape or ()), "dtype": one.dtype or "float32"}
+                | ({"allow": list(one.allow)} if one.allow else {})
                 for one in body.inputs
             }
         if body.shared:
@@ -204,6 +205,8 @@ class Writer:
             ]
         if target.class_weight is not None:
             made["class_weight"] = dict(target.class_weight)
+        if target.allow:
+            made["allow"] = list(target.allow)
         return made
 
     def record(self, word: Word) -> dict[str, Any]:
@@ -221,6 +224,8 @@ class Writer:
                 name: {k: v for k, v in self.arguments(field).items() if v is not None}
                 for name, field in data.fields.items()
             }
+        if data.allow:
+            made["allow"] = list(data.allow)
         return made
 
 

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 class Input:
     """A tensor that comes from outside: `shape` without the batch (None: any rank)."""
 
-    __slots__ = ("dtype", "name", "shape", "span")
+    __slots__ = ("allow", "dtype", "name", "shape", "span")
 
     def __init__(self, name: str, shape: tuple[Dim, ...] | None, dtype: str | None, span: Span):
         self.name, self.shape, self.dtype, self.span = name, shape, dtype, span
+        self.allow: tuple[str, ...] = ()
 
 
 class Definition:
@@ -188,7 +189,7 @@ class Target:
 class Data:
     """Where samples come from. `validation` is a source, or a share of `train`."""
 
-    __slots__ = ("fields", "span", "test", "train", "validation", "validation_span")
+    __slots__ = ("allow", "fields", "span", "test", "train", "validation", "validation_span")
 
     def __init__(self, span: Span) -> None:
         self.span = span
@@ -197,6 +198,7 @@ class Data:
         self.validation_span: Span | None = None
         self.test: Word | None = None
         self.fields: dict[str, Any] = {}
+        self.allow: tuple[str, ...] = ()
 
 
 class Spec:

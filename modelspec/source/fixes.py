@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from .diagnostics import Edit
 from .suggest import certain
+from .text import Span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,7 +14,7 @@ if TYPE_CHECKING:
 
     from .diagnostics import Diagnostic
     from .suggest import Candidates
-    from .text import Source, Span
+    from .text import Source
 
 
 def respelled(
@@ -28,6 +31,26 @@ def respelled(
         return None
     meant = certain(word, candidates, taken)
     return None if meant is None else Edit(span, meant)
+
+
+def added(entry: str, mapping: Span) -> Edit | None:
+    """The edit that adds an entry to the mapping at a place; None where it is not plain how."""
+    source, line = mapping.source, mapping.line
+    text = source.lines[line - 1] if line <= len(source.lines) else ""
+    if text[mapping.column - 1 : mapping.column] == "{":
+        line = mapping.end_line
+        inside = source.lines[line - 1][: mapping.end_column - 2].rstrip()
+        empty = inside.endswith(("{", ",")) or not inside
+        return None if empty else insertion(source, line, len(inside) + 1, f", {entry}")
+    if re.fullmatch(r"[\w-]+: +[^\s#&*!|>{[][^\n]*", text[mapping.column - 1 :]) is None:
+        return None
+    end = "\r\n" if "\r\n" in source.text else "\r" if "\r" in source.text else "\n"
+    more = f"{end}{' ' * (mapping.column - 1)}{entry}"
+    return insertion(source, line, len(text) + 1, more)
+
+
+def insertion(source: Source, line: int, column: int, text: str) -> Edit:
+    return Edit(Span(source, line, column, line, column), text)
 
 
 def edits(diagnostics: Iterable[Diagnostic], source: Source) -> list[Edit]:

@@ -190,15 +190,25 @@ def as_dtype(values: Array, wanted: Wanted) -> Any:
         at = np.argwhere((values < limits[0]) | (values > limits[1]))[0]
         fact = f"`{values[tuple(at)]:g}` does not fit {dtype}"
         raise BadCell("bad-cell", int(at[0]), fact)
-    if (
-        wanted.below is not None
-        and values.size
-        and not (values.min() >= 0 and values.max() < wanted.below)
-    ):
-        at = np.argwhere((values < 0) | (values >= wanted.below))[0]
-        fact = f"`{values[tuple(at)]:g}` is not one of 0 to {wanted.below - 1}"
-        raise BadCell("bad-cell", int(at[0]), fact)
+    if wanted.below is not None and values.size:
+        refuse_strangers(values, wanted, wanted.below)
     return torch.from_numpy(np.ascontiguousarray(values, dtype))
+
+
+def refuse_strangers(values: Array, wanted: Wanted, below: int) -> None:
+    """Raises BadCell at the first number that the model has no place for."""
+    if values.min() >= 0 and values.max() < below:
+        return
+    strange = (values < 0) | (values >= below)
+    if wanted.ignored is not None:
+        strange &= values != wanted.ignored
+    if strange.any():
+        at = np.argwhere(strange)[0]
+        one, last = f"`{values[tuple(at)]:g}`", below - 1
+        help = ""
+        if wanted.role == "target":
+            help = "classes count from 0, one for each unit; `encode: Labels` counts them so"
+        raise BadCell("bad-cell", int(at[0]), f"{one} is not one of 0 to {last}", help)
 
 
 def read(feeds: list[Feed], rows: Rows, indices: Indices) -> dict[str, Any]:

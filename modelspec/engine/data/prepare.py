@@ -13,7 +13,8 @@ from modelspec.engine.data.encoders import State
 from modelspec.engine.data.feed import Feed, feed_of
 from modelspec.engine.data.images import ImageRows
 from modelspec.engine.data.rows import Rows
-from modelspec.engine.data.samples import Samples, samples_of
+from modelspec.engine.data.samples import Samples, note, samples_of
+from modelspec.engine.data.seen import Seen
 from modelspec.engine.data.sources import open_source, present, source_at
 from modelspec.engine.data.wanted import Wanted, refuse
 
@@ -71,8 +72,9 @@ def read_through(prepared: Prepared) -> int:
     parts = [part for part in (prepared.train, prepared.validation, prepared.test) if part]
     for part in parts:
         if part.streams:
-            for _ in batches(part, PIECE, np.arange(len(part))):
-                pass
+            part.seen = {name: Seen(one.ignored) for name, one in part.seen.items()}
+            for _, batch in batches(part, PIECE, np.arange(len(part))):
+                note(part.seen, batch)
     return sum(map(len, parts))
 
 

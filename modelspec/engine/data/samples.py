@@ -12,6 +12,7 @@ from torch import Tensor
 from modelspec.engine.data.arrays import physical_memory
 from modelspec.engine.data.feed import Feed, read
 from modelspec.engine.data.rows import Indices, Rows
+from modelspec.engine.data.seen import Seen
 from modelspec.engine.data.wanted import refuse
 from modelspec.language.shapes import show
 
@@ -27,11 +28,12 @@ SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32}
 
 class Samples(Protocol):
     """`batch` gives tensors by name, (len(indices), ...), and texts as arrays of Python's strings;
-    `streams` says that it reads files.
+    `streams` says that it reads files. `seen` holds what was noted of targets on the way.
     """
 
     streams: bool
     sample_bytes: int
+    seen: dict[str, Seen]
 
     def __len__(self) -> int: ...
 
@@ -43,8 +45,8 @@ class Loaded:
 
     streams = False
 
-    def __init__(self, tensors: dict[str, Any]) -> None:
-        self.tensors = tensors
+    def __init__(self, tensors: dict[str, Any], seen: dict[str, Seen]) -> None:
+        self.tensors, self.seen = tensors, seen
         self.sample_bytes = sum(bytes_of(t[:1]) for t in tensors.values())
 
     def __len__(self) -> int:
@@ -77,9 +79,11 @@ class Streamed:
 
     streams = True
 
-    def __init__(self, feeds: list[Feed], rows: Rows, start: int, stop: int, size: int) -> None:
+    def __init__(
+        self, feeds: list[Feed], rows: Rows, start: int, stop: int, seen: dict[str, Seen]
+    ) -> None:
         self.feeds, self.rows, self.start, self.stop = feeds, rows, start, stop
-        self.sample_bytes = size
+        self.sample_bytes, self.seen = 0, seen
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -93,15 +97,36 @@ def samples_of(feeds: list[Feed], rows: Rows, start: int, stop: int) -> Samples:
     first = read(feeds, rows, np.arange(start, min(start + PROBE, stop)))
     size = sum(bytes_of(held) // len(held) for held in first.values())
     limit = physical_memory() // 4 if rows.resident else KEPT
+    seen = noting(feeds)
     if size * (stop - start) > limit:
-        return Streamed(feeds, rows, start, stop, size)
-    return Loaded(load(feeds, rows, start, stop, first, size))
+        note(seen, first)
+        made = Streamed(feeds, rows, start, stop, seen)
+        made.sample_bytes = size
+        return made
+    return Loaded(load(feeds, rows, start, stop, first, size, seen), seen)
+
+
+def noting(feeds: list[Feed]) -> dict[str, Seen]:
+    """What is to be noted of the targets: nothing yet."""
+    targets = [feed.wanted for feed in feeds if feed.wanted.role == "target"]
+    return {one.name: Seen(one.ignored) for one in targets if one.dtype != "string"}
+
+
+def note(seen: dict[str, Seen], batch: dict[str, Any]) -> None:
+    for name, one in seen.items():
+        one.add(batch[name])
 
 
 def load(
-    feeds: list[Feed], rows: Rows, start: int, stop: int, first: dict[str, Any], size: int
+    feeds: list[Feed],
+    rows: Rows,
+    start: int,
+    stop: int,
+    first: dict[str, Any],
+    size: int,
+    seen: dict[str, Seen],
 ) -> dict[str, Any]:
-    """All samples as tensors, filled piece by piece."""
+    """All samples as tensors, filled piece by piece; targets are noted in `seen`."""
     tensors: dict[str, Any] = {
         name: torch.empty((stop - start, *one.shape[1:]), dtype=one.dtype)
         if isinstance(one, Tensor)
@@ -111,10 +136,12 @@ def load(
     step = max(1, min(PIECE // max(1, size), ROWS))
     for at in range(start, stop, step):
         indices = np.arange(at, min(at + step, stop))
-        for name, piece in read(feeds, rows, indices).items():
+        pieces = read(feeds, rows, indices)
+        for name, piece in pieces.items():
             if piece.shape[1:] != tensors[name].shape[1:]:
                 refuse_uneven(name, first[name], piece, rows.place(at))
             tensors[name][at - start : at - start + len(piece)] = piece
+        note(seen, pieces)
     return tensors
 
 

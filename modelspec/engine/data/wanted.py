@@ -15,7 +15,8 @@ class Wanted(NamedTuple):
 
     `shape` leaves out the batch. `field` is the entry of `data.fields` that feeds it, or None where
     the column of its own name does. `high` bounds the integers that `Synthetic` makes (exclusive);
-    `below` those that the model can look up at all, where it is not None.
+    `below` those that the model can look up at all, where it is not None; `ignored` is one that it
+    passes over.
     A weight without a field is optional: it is left out where there is no such column.
     """
 
@@ -26,6 +27,7 @@ class Wanted(NamedTuple):
     field: Any = None
     high: int = 2
     below: int | None = None
+    ignored: int | None = None
 
     @property
     def columns(self) -> list[str]:

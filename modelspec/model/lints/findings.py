@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from modelspec.model.graph import Graph, Program, Step
 from modelspec.model.spec import Call
+from modelspec.source.diagnostics import Edit, Report
 from modelspec.source.text import Span
 
 
 class Finding:
     """One warning. `by` is what it is about, whose `allow` may silence it."""
 
-    __slots__ = ("also", "by", "code", "help", "label", "message", "span")
+    __slots__ = ("also", "by", "code", "fix", "help", "label", "message", "notes", "span")
 
     def __init__(
         self,
@@ -23,10 +25,12 @@ class Finding:
         *,
         by: Any = None,
         also: tuple[tuple[Span, str], ...] = (),
+        notes: tuple[str, ...] = (),
         help: str = "",
+        fix: Edit | None = None,
     ) -> None:
         self.code, self.message, self.span, self.label = code, message, span, label
-        self.by, self.also, self.help = by, also, help
+        self.by, self.also, self.notes, self.help, self.fix = by, also, notes, help, fix
 
     @property
     def meant(self) -> bool:
@@ -57,16 +61,6 @@ def readers(program: Program) -> dict[int, list[Step]]:
     return found
 
 
-def activation(step: Step) -> Any:
-    """The activation word that a step ends in, if its layer has one."""
-    return step.layer.__dict__.get("activation")
-
-
-def kind(step: Step) -> str:
-    """The name of a step's layer."""
-    return type(step.layer).__name__
-
-
 def steps(graph: Graph) -> list[tuple[Program, Step]]:
     """Every step, those inside wrappers too, with the program that it belongs to."""
     found: list[tuple[Program, Step]] = []
@@ -78,3 +72,23 @@ def steps(graph: Graph) -> list[tuple[Program, Step]]:
             if step.body is not None:
                 waiting.append(step.body)
     return found
+
+
+def warn(found: Iterable[Finding], report: Report) -> None:
+    """Report the findings that are not meant so; what is seen twice is one fault."""
+    seen: set[tuple[str, Span]] = set()
+    for one in found:
+        # A shared graph called twice has its faults once.
+        if one.meant or (one.code, one.span) in seen:
+            continue
+        seen.add((one.code, one.span))
+        report.warning(
+            one.code,
+            one.message,
+            one.span,
+            one.label,
+            also=one.also,
+            notes=one.notes,
+            help=one.help or (),
+            fix=one.fix,
+        )

@@ -8,6 +8,8 @@ from typing import Any
 from modelspec.catalog.callbacks import Monitor
 from modelspec.model.graph import Graph
 from modelspec.model.lints.findings import Finding
+from modelspec.source.diagnostics import Edit
+from modelspec.source.fixes import added, respelled
 from modelspec.source.suggest import did_you_mean
 
 
@@ -45,6 +47,8 @@ def monitored(graph: Graph) -> Iterator[Finding]:
             f"`{type(word).__name__}` watches a quantity of the history",
             place,
             f"`{word.monitor}`: {fact}",
+            by=graph.spec.training,
+            fix=respelled(word.monitor, place, known),
             help=(
                 "data: {validation: 0.2}"
                 if validation
@@ -55,24 +59,44 @@ def monitored(graph: Graph) -> Iterator[Finding]:
         )
 
 
+def better(graph: Graph) -> dict[str, str]:
+    """The quantities that are surely better when smaller (`min`) or larger (`max`)."""
+    found = {"loss": "min"}
+    several = len(graph.heads) > 1
+    for head in graph.heads.values():
+        found[f"{head.name}_loss"] = "min"
+        for metric, name in zip(head.metrics, head.metric_names, strict=True):
+            if metric.targets != "any":
+                found[f"{head.name}_{name}" if several else name] = metric.better
+    return found | {f"val_{name}": end for name, end in found.items()}
+
+
 def direction(graph: Graph) -> Iterator[Finding]:
     """A callback that takes the wrong end of a quantity for the better one."""
-    if graph.spec.training is None:
+    training = graph.spec.training
+    if training is None:
         return
-    for word in graph.spec.training.callbacks:
-        if not isinstance(word, Monitor) or word.mode == "auto":
+    known = better(graph)
+    for word in training.callbacks:
+        if not isinstance(word, Monitor) or word.monitor not in known:
             continue
-        falls = word.monitor.endswith(("loss", "error"))
-        rises = word.monitor.endswith(Monitor.RISING)
-        if (word.mode == "max" and falls) or (word.mode == "min" and rises):
-            better = "smaller" if falls else "larger"
-            yield Finding(
-                "wrong-direction",
-                f"`{word.monitor}` is better when {better}",
-                word.__dict__["spans"]["mode"],
-                f"this takes {'larger' if falls else 'smaller'} for better",
-                help="leave `mode` out: it goes by the quantity's name",
-            )
+        wanted = known[word.monitor]
+        if word.rises() == (wanted == "max"):
+            continue
+        spans = word.__dict__["spans"]
+        taken = "larger" if wanted == "min" else "smaller"
+        by_name = word.mode == "auto"
+        yield Finding(
+            "wrong-direction",
+            f"`{word.monitor}` is better when {'smaller' if wanted == 'min' else 'larger'}",
+            spans.get("mode", spans.get("monitor", word.__dict__["span"])),
+            f"`auto` goes by the name, and takes {taken} for better" if by_name
+            else f"this takes {taken} for better",
+            by=training,
+            help=f"write `mode: {wanted}`",
+            fix=Edit(spans["mode"], wanted) if "mode" in spans
+            else added(f"mode: {wanted}", word.__dict__["span"]),
+        )  # fmt: skip
 
 
 def frozen(graph: Graph) -> Iterator[Finding]:

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from modelspec.model.endings import ending, kind, last_activation
 from modelspec.model.graph import Graph, Head
-from modelspec.model.lints.findings import Finding, activation, kind, maker
+from modelspec.model.lints.findings import Finding
 from modelspec.model.spec import Target
+
+#: Losses of yes-or-no questions, each by itself, and of one choice among classes.
+OF_EACH = ("BinaryCrossentropy", "BinaryFocalCrossentropy")
+OF_CLASSES = (
+    "CategoricalCrossentropy", "SparseCategoricalCrossentropy", "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+)  # fmt: skip
 
 
 def target_of(graph: Graph, head: Head) -> Target:
@@ -17,22 +25,17 @@ def target_of(graph: Graph, head: Head) -> Target:
 def odd_pair(graph: Graph) -> Iterator[Finding]:
     """A crossentropy with the activation of the other one."""
     for head in graph.heads.values():
-        step = maker(graph.program, head.tensor)
-        if step is None:
+        tensor = graph.program.tensors[head.tensor]
+        found = ending(graph.program, head.tensor)
+        ends = last_activation(graph.program, tensor)
+        if found is None or ends is None:
             continue
-        word = activation(step)
-        ends = "Softmax" if kind(step) == "Softmax" else type(word).__name__
-        shape = graph.program.tensors[head.tensor].shape or (1,)
+        step = found[0]
         for loss in head.losses:
             name = type(loss).__name__
             spans: Any = loss.__dict__["span"]
-            if name in ("CategoricalCrossentropy", "SparseCategoricalCrossentropy"):
-                wrong, right = ends == "Sigmoid", "softmax"
-            elif name == "BinaryCrossentropy":
-                wrong, right = ends == "Softmax" and shape[-1] != 1, "sigmoid"
-            else:
-                continue
-            if wrong:
+            right = "sigmoid" if name in OF_EACH else "softmax" if name in OF_CLASSES else None
+            if ends == {"sigmoid": "Softmax", "softmax": "Sigmoid"}.get(right or ""):
                 yield Finding(
                     "odd-pair",
                     f"`{name}` goes with `{right}`",
@@ -42,6 +45,26 @@ def odd_pair(graph: Graph) -> Iterator[Finding]:
                     also=((step.call.span, f"`{step.call.name}` makes it"),),
                     help=f"write `activation: {right}`, or the other crossentropy",
                 )
+
+
+def class_weights(graph: Graph) -> Iterator[Finding]:
+    """A weight for a class that the output has no unit for."""
+    for head in graph.heads.values():
+        target = target_of(graph, head)
+        shape = graph.program.tensors[head.tensor].shape
+        units = shape[-1] if shape else 1
+        if not head.losses or not head.class_weight or not isinstance(units, int):
+            continue
+        classes, highest = max(units, 2), max(head.class_weight)
+        if highest >= classes:
+            yield Finding(
+                "label-range",
+                "`class_weight` weighs the classes that an output tells apart, from 0 on",
+                target.spans["class_weight"],
+                f"class {highest}, and `{head.name}` has {units}" + (" units" if units > 1 else ""),
+                by=target,
+                help=f"its classes are 0 to {classes - 1}",
+            )
 
 
 def loss_of_nothing(graph: Graph) -> Iterator[Finding]:
@@ -72,15 +95,26 @@ def constant_output(graph: Graph) -> Iterator[Finding]:
         made = (any(seen for seen, _ in read), learns or any(some for _, some in read))
         for id in step.outputs:
             sources[id] = made
-    for head in graph.heads.values():
-        seen, learns = sources.get(head.tensor, (True, True))
-        if head.losses and not (seen and learns):
+    for name, id in program.outputs.items():
+        seen, learns = sources.get(id, (True, True))
+        target = graph.spec.targets.get(name)
+        if not seen and program.inputs:
             yield Finding(
                 "constant-output",
-                "a loss needs an output that depends on an input and on a weight that learns",
-                head.span,
-                f"`{head.name}` depends on no " + ("input" if not seen else "weight that learns"),
-                by=target_of(graph, head),
+                "an output is the same for all samples unless it depends on an input",
+                graph.spec.body.outputs[name].span,
+                f"`{name}` depends on no input",
+                by=target,
+                help="call one of the layers that make it on an input",
+            )
+        elif not learns and target is not None and target.losses:
+            yield Finding(
+                "constant-output",
+                "a loss needs an output that depends on a weight that learns",
+                target.span,
+                f"`{name}` depends on no weight that learns",
+                by=target,
+                help="add a layer with weights, or take `trainable: false` away",
             )
 
 
@@ -143,4 +177,4 @@ def from_an_output(graph: Graph) -> Iterator[Finding]:
             )
 
 
-OUTPUTS = (odd_pair, loss_of_nothing, constant_output, lost_mask, from_an_output)
+OUTPUTS = (odd_pair, class_weights, loss_of_nothing, constant_output, lost_mask, from_an_output)
