@@ -30,7 +30,11 @@ def callback(name, **arguments):
     return bind("callbacks", {"type": name, **PATHS.get(name, {}), **arguments})
 
 
-@pytest.mark.parametrize("name", names("callbacks"))
+#: What Keras leaves to a program, `layer.reset_states()` between two calls of `fit`.
+OWN = {"ResetStates"}
+
+
+@pytest.mark.parametrize("name", sorted(set(names("callbacks")) - OWN))
 def test_arguments_and_defaults_are_keras_s(name):
     parameters = inspect.signature(getattr(keras.callbacks, name)).parameters
     theirs = {n: p.default for n, p in parameters.items() if p.kind is not p.VAR_KEYWORD}

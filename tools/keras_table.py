@@ -55,12 +55,15 @@ DIFFERS |= {
     "layers.Pipeline": "of layers without weights; others stand as entries",
 }
 DIFFERS |= {
-    f"layers.{name}": "`stateful` is refused: the next batch does not go on with the last one's "
-    "sequences; states come in and go out by name (`initial_state`, `return_state`)"
+    f"layers.{name}": "with `stateful`, each validation, evaluation and prediction begins at zero, "
+    "so that none depends on what ran before; in Keras, `evaluate` and `predict` move the states "
+    "that `fit` goes on from"
     for name in (
         "LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D",
     )
 }  # fmt: skip
+for name in ("LSTM", "GRU"):
+    DIFFERS[f"layers.{name}"] += "; on torch Keras cannot train them without `use_cudnn=False`"
 DIFFERS |= {
     f"metrics.{name}": DIFFERS["metrics.IoU"]
     for name in ("BinaryIoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")

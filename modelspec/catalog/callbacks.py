@@ -151,6 +151,13 @@ class SwapEMAWeights(Callback):
     )
 
 
+class ResetStates(Callback):
+    """Lets stateful layers begin each epoch anew, from zeros: what `reset_states()` is in Keras.
+
+    Without it they go on from the end of one epoch to the start of the next, as in Keras.
+    """
+
+
 class BackupAndRestore(Callback):
     """Nothing more than a run does anyway: it keeps checkpoints, and `train --resume` goes on."""
 

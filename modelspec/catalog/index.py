@@ -176,7 +176,7 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
     "callbacks": {
         "callbacks": (
             "EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint", "CSVLogger", "TerminateOnNaN",
-            "LearningRateScheduler", "SwapEMAWeights", "BackupAndRestore",
+            "LearningRateScheduler", "SwapEMAWeights", "ResetStates", "BackupAndRestore",
         ),
     },
     "sources": {

@@ -32,8 +32,10 @@ Batches = Iterator[dict[str, Any]]
     help="A tensor in place of the outputs: an embedding, `encoder@1`; may be given several times.",
 )  # fmt: skip
 @click.option("--raw", is_flag=True, help="Numbers as the model gives them, not class names.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True,
-              help="Samples a step.")  # fmt: skip
+@click.option(
+    "--batch-size", type=click.IntRange(min=1),
+    help="Samples a step; 256 if left out, the spec's where layers are stateful.",
+)  # fmt: skip
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1; the GPU if there is one.")
 @click.option("--trust-code", is_flag=True, help="Allow `type: python`, which runs your own code.")
 def command(
@@ -44,7 +46,7 @@ def command(
     format: str | None,
     at: tuple[str, ...],
     raw: bool,
-    batch_size: int,
+    batch_size: int | None,
     device: str | None,
     trust_code: bool,
 ) -> None:
@@ -82,7 +84,7 @@ def ending(path: str) -> str:
     return found
 
 
-def outputs(run: Run, data: str, at: tuple[str, ...], batch_size: int) -> Batches:
+def outputs(run: Run, data: str, at: tuple[str, ...], batch_size: int | None) -> Batches:
     """The outputs, batch by batch."""
     if data != "-":
         yield from run.predictions(run.samples(data_source(data)), batch_size=batch_size, at=at)
@@ -90,9 +92,10 @@ def outputs(run: Run, data: str, at: tuple[str, ...], batch_size: int) -> Batche
     from modelspec.engine import wanted
     from modelspec.engine.data import read_stream
 
-    ids = run.ids(at)
+    ids, size = run.ids(at), run.begin(batch_size)
     inputs = wanted.inputs(run.graph)
-    for batch in read_stream(sys.stdin.buffer, inputs, run.encoders, batch_size):
+    least = size if run.graph.stateful else 1
+    for batch in read_stream(sys.stdin.buffer, inputs, run.encoders, size, least=least):
         yield run.pass_over(batch, ids)
 
 

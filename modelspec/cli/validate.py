@@ -73,10 +73,11 @@ def count_samples(graph: Graph) -> int:
     """
     from modelspec.engine import findings, wanted
     from modelspec.engine.data import prepare, read_through
-    from modelspec.engine.training import ready
+    from modelspec.engine.training import ready, refuse_partial
 
     seed = graph.spec.training.seed
     prepared = prepare(ready(graph), wanted.everything(graph), seed)
+    refuse_partial(graph, prepared)
     count = read_through(prepared)
     graph.warnings += findings.found(graph, prepared.train)
     return count

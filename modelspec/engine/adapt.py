@@ -20,6 +20,7 @@ from modelspec.catalog.layers.categories import Discretization
 from modelspec.catalog.layers.lookup import IntegerLookup, StringLookup, Tokens
 from modelspec.catalog.layers.preprocessing import Normalization
 from modelspec.catalog.layers.text import TextVectorization
+from modelspec.engine.carried import begun
 from modelspec.engine.data import Samples, batches
 from modelspec.engine.learnt import Learnt, State, unadapted
 from modelspec.engine.runner import Runner
@@ -115,10 +116,12 @@ def show(
     part.tensors, part.inputs = graph.program.tensors, graph.program.inputs
     part.steps = before(graph.program, [step for steps in seen.values() for step in steps])
     runner = Runner(part, graph.owners, learnt=Learnt(states))
-    size = graph.spec.training.batch_size
+    size, held = graph.batch_size, {**weights, **begun(graph, device)}
     with torch.inference_mode():
         for _, batch in batches(samples, size, np.arange(len(samples))):
-            values = runner(weights, moved(batch, device)).values
+            outcome = runner(held, moved(batch, device))
+            held |= outcome.updates
+            values = outcome.values
             for path, steps in seen.items():
                 for step in steps:
                     for id in step.reads():

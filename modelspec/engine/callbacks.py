@@ -250,6 +250,15 @@ class SwapEMAWeights(Active):
             swap(at.learnt, at.state["average"])
 
 
+class ResetStates(Active):
+    """Lets stateful layers begin each epoch anew."""
+
+    def epoch(self, epoch: int, logs: dict[str, Any], at: Trainable) -> str | None:
+        for state in at.carried.values():
+            state.zero_()
+        return None
+
+
 ACTIVE: dict[type[words.Callback], type[Active]] = {
     words.EarlyStopping: EarlyStopping,
     words.ReduceLROnPlateau: ReduceLROnPlateau,
@@ -257,6 +266,7 @@ ACTIVE: dict[type[words.Callback], type[Active]] = {
     words.CSVLogger: CSVLogger,
     words.LearningRateScheduler: LearningRateScheduler,
     words.SwapEMAWeights: SwapEMAWeights,
+    words.ResetStates: ResetStates,
 }
 
 

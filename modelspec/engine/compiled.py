@@ -72,7 +72,7 @@ class Traced:
     def __init__(self, step: Step, at: Trainable, batch: Mapping[str, Tensor]) -> None:
         from torch.fx.experimental.proxy_tensor import make_fx
 
-        self.weights, self.batch = list(at.weights), list(batch)
+        self.weights, self.batch = list(at.tensors), list(batch)
         self.heads = [head.tensor for head in step.objective.heads]
         self.drawn: list[Drawn] = []
         self.shape: Shape | None = None
@@ -91,7 +91,7 @@ class Traced:
     def flat(self, at: Trainable, batch: Mapping[str, Tensor]) -> list[Tensor]:
         scale = 1.0 if at.scaling is None else at.scaling.scale
         return [
-            *(at.weights[name] for name in self.weights),
+            *(at.tensors[name] for name in self.weights),
             *(batch[name] for name in self.batch),
             torch.tensor(scale),
         ]

@@ -187,7 +187,7 @@ class Loop:
         """Where training stands. Raises `Diverged` rather than keep what is lost."""
         if self.meter.count and not math.isfinite(value := self.meter.logs()["loss"]):
             raise Diverged(self.epoch, self.at.steps, value)
-        extra = self.meter.tensors()
+        extra = self.meter.tensors() | self.carried()
         for number, watcher in enumerate(self.watchers):
             if isinstance(watcher, watching.EarlyStopping) and watcher.kept:
                 extra |= {f"best.{number}.{name}": v for name, v in watcher.kept.items()}
@@ -216,13 +216,19 @@ class Loop:
             raise held.damaged("`history` has an entry for each epoch")
         if self.at.scaling is not None and not self.at.scaling.restore(state["scaling"]):
             raise held.damaged("`scaling` is a scale and a count")
-        measured = self.meter.tensors()
+        measured = self.meter.tensors() | self.carried()
         for name, value in measured.items():
             held.tensor("extra", name, value)
+        for name, value in self.carried().items():
+            value.copy_(held.extra[name])
         held.refuse_others("extra", measured, ("sum.", "best."))
         extra = {name: value.to(self.device) for name, value in held.extra.items()}
         self.meter.restore(extra, state["seen"])
         self.restore_callbacks(held, extra)
+
+    def carried(self) -> dict[str, Tensor]:
+        """The states of stateful layers, as a checkpoint names them."""
+        return {f"carried.{name}": value for name, value in self.at.carried.items()}
 
     def restore_callbacks(self, held: Checkpoint, extra: Mapping[str, Tensor]) -> None:
         kept = held.state["callbacks"]

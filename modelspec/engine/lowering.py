@@ -9,6 +9,7 @@ many, None for an optional one left out). It may ask for more, by keyword-only p
   a port that takes many).
 - `random`: draws for this call (`Random`), the same for the same seed, step and layer.
 - `update`: `update("moving_mean", tensor)` sets a weight that is not trainable, after the step.
+- `carry`: `carry("state.hidden", tensor)` sets a state that the next batch goes on from.
 - `compute`: the dtype that this call computes in, where its inputs may all be integers.
 - `vocabulary`: a layer's vocabulary, learnt or given (`Vocabulary`).
 - `batch`: any tensor of the batch, for its size and device (layers that are called on nothing).

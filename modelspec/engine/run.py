@@ -15,6 +15,7 @@ from torch import Tensor
 
 from modelspec.compiler import compile
 from modelspec.engine import given, wanted
+from modelspec.engine.carried import refuse_uneven
 from modelspec.engine.checkpoint import Checkpoint, publish, read_json, save, write_text
 from modelspec.engine.data import Samples, samples_for
 from modelspec.engine.evaluate import measure
@@ -35,6 +36,8 @@ from modelspec.source.text import Source
 
 SPEC, FACTS, HISTORY, ENCODERS = "spec.yaml", "run.json", "history.jsonl", "encoders.json"
 WEIGHTS = "weights.safetensors"
+#: How many samples are predicted for at once.
+BATCH = 256
 
 
 class Run:
@@ -86,12 +89,17 @@ class Run:
         return None if precision == "float32" else TORCH[precision]
 
     def predict(
-        self, inputs: Mapping[str, Any], *, batch_size: int = 256, at: tuple[str, ...] = ()
+        self, inputs: Mapping[str, Any], *, batch_size: int | None = None, at: tuple[str, ...] = ()
     ) -> dict[str, np.ndarray[Any, Any]]:
-        """The outputs (or the tensors named by `at`) for arrays of inputs: numpy in, numpy out."""
+        """The outputs (or the tensors named by `at`) for arrays of inputs: numpy in, numpy out.
+
+        Stateful layers begin anew with each call; to go on from call to call, call `module`.
+        """
         ids = self.ids(at)
         arrays = given.tensors(inputs, wanted.inputs(self.graph))
         count = len(next(iter(arrays.values()))) if arrays else 0
+        batch_size = self.begin(batch_size)
+        refuse_uneven(self.graph, count, batch_size, "what is predicted for")
         pieces: dict[str, list[Any]] = {name: [] for name in ids}
         for start in range(0, max(count, 1), batch_size):
             part = {name: value[start : start + batch_size] for name, value in arrays.items()}
@@ -105,21 +113,35 @@ class Run:
             return dict(self.graph.program.outputs)
         return {name: self.graph.find(name).id for name in at}
 
+    def begin(self, batch_size: int | None = None) -> int:
+        """Let stateful layers begin anew; gives the size of the batches that follow.
+
+        If None, it is what the states of the spec are of, and 256 where there are none.
+        """
+        stateful = self.graph.stateful is not None
+        size = batch_size or (self.graph.batch_size if stateful else BATCH)
+        self.module.reset_states(size)
+        return size
+
     @torch.inference_mode()
     def pass_over(
         self, batch: Mapping[str, Tensor], ids: Mapping[str, int]
     ) -> dict[str, np.ndarray[Any, Any]]:
         """One batch of inputs -> arrays."""
-        values = self.module.outcome(batch, self.cast).values
-        return {name: as_array(values[id]) for name, id in ids.items()}
+        outcome = self.module.outcome(batch, self.cast)
+        self.module.keep(outcome)
+        return {name: as_array(outcome.values[id]) for name, id in ids.items()}
 
     def predictions(
-        self, samples: Samples, *, batch_size: int = 256, at: tuple[str, ...] = ()
+        self, samples: Samples, *, batch_size: int | None = None, at: tuple[str, ...] = ()
     ) -> Iterator[dict[str, np.ndarray[Any, Any]]]:
-        """The outputs over samples, batch by batch: memory stays flat."""
+        """The outputs over samples, batch by batch: memory stays flat. Stateful layers begin anew,
+        and go on from batch to batch.
+        """
         from modelspec.engine.data import batches
 
-        ids = self.ids(at)
+        ids, batch_size = self.ids(at), self.begin(batch_size)
+        refuse_uneven(self.graph, len(samples), batch_size, "what is predicted for")
         for _, batch in batches(samples, batch_size, np.arange(len(samples))):
             yield self.pass_over(batch, ids)
 
@@ -135,7 +157,7 @@ class Run:
             samples = samples_for(source, wanted.everything(self.graph), self.encoders)
         return measure(
             self.graph, self.module.runner, self.module.weights(), samples,
-            batch_size or self.graph.spec.training.batch_size, self.device, self.cast,
+            batch_size or self.graph.batch_size, self.device, self.cast,
         )  # fmt: skip
 
     def held_out(self) -> Samples:

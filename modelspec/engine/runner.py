@@ -62,9 +62,9 @@ class Prepared:
     """One step with everything about it that no pass changes."""
 
     __slots__ = (
-        "activation", "asks", "body", "compute", "folds", "freezes", "function", "inputs",
-        "layer", "names", "outputs", "owner", "passes", "path", "penalty", "reads_texts", "seed",
-        "vocabulary",
+        "activation", "asks", "body", "compute", "folds", "freezes", "function", "in_order",
+        "inputs", "layer", "names", "outputs", "owner", "passes", "path", "penalty",
+        "reads_texts", "seed", "vocabulary",
     )  # fmt: skip
 
     def __init__(self, step: Step, owner: Owner | None, texts: set[int], learnt: Learnt) -> None:
@@ -73,9 +73,7 @@ class Prepared:
         self.asks = found.asks
         self.layer, self.inputs, self.outputs = step.layer, step.inputs, step.outputs
         self.path, self.owner = step.definition.path, owner
-        self.names = (
-            [] if owner is None else [(w.name, owner.name(w), w.trainable) for w in owner.weights]
-        )
+        self.names = [] if owner is None else names(owner)
         # A definition's own dtype stands; else the precision of the run decides.
         self.compute = TORCH[step.compute] if step.definition.dtype else None
         self.passes = step.layer.masking == "pass"
@@ -86,7 +84,7 @@ class Prepared:
         self.reads_texts = not texts.isdisjoint(step.reads())
         self.vocabulary = learnt.vocabulary(step.definition) if "vocabulary" in self.asks else None
         self.body: Runner | None = None
-        self.folds = True
+        self.folds, self.in_order = True, owner is not None and bool(owner.carried)
         self.activation: Any = None
 
     def part_with_activation(self) -> None:
@@ -114,12 +112,14 @@ class Runner:
         self.size = len(program.tensors)
         self.inputs, self.outputs = program.inputs, program.outputs
         self.each_alone: bool
+        self.in_order: bool
         self.steps: list[Prepared] = []
         for step in program.steps:
             ready = Prepared(step, owners.get(step.definition.path), texts, known)
             if step.body is not None:
                 ready.body = Runner(step.body, owners, learnt=known)
                 ready.folds = ready.body.each_alone
+                ready.in_order = ready.body.in_order
             if not parted.isdisjoint(step.outputs):
                 ready.part_with_activation()
             self.steps.append(ready)
@@ -128,6 +128,8 @@ class Runner:
             ready.layer.per_batch or ready.penalty is not None or not ready.folds
             for ready in self.steps
         )
+        #: Whether a call goes on from the one before, in inference too.
+        self.in_order = any(ready.in_order for ready in self.steps)
 
     @staticmethod
     def of(graph: Graph, learnt: Learnt | None = None) -> Runner:
@@ -222,10 +224,12 @@ class Runner:
             given["vocabulary"] = step.vocabulary
         if "update" in asks:
             given["update"] = Update(step, shared)
+        if "carry" in asks:
+            given["carry"] = Update(step, shared)
         if "body" in asks:
             given["body"] = Body(step, shared)
         if "folds" in asks:
-            given["folds"] = step.folds or not shared.training
+            given["folds"] = not step.in_order and (step.folds or not shared.training)
         return given
 
     def batch(self, values: list[Any]) -> Any:
@@ -269,8 +273,14 @@ def undoes(loss: Word, activation: Word | None) -> bool:
     )
 
 
+def names(owner: Owner) -> list[tuple[str, str, bool]]:
+    """Each weight and state: its own name, its full name, and whether it is trained."""
+    held = [(w.name, owner.name(w), w.trainable) for w in owner.weights]
+    return held + [(w.name, owner.name(w), False) for w in owner.carried]
+
+
 class Update:
-    """Sets a weight that is not trained: at once for this pass, and for good after the step."""
+    """Sets a weight or state that is not trained: at once for this pass, and for good after it."""
 
     __slots__ = ("shared", "step")
 

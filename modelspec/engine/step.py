@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from modelspec.engine import averages, optimizers
+from modelspec.engine.carried import begun
 from modelspec.engine.constraints import project
 from modelspec.engine.learnt import Learnt
 from modelspec.engine.objective import Objective, Values
@@ -30,12 +31,16 @@ class Taken(NamedTuple):
 class Trainable:
     """Weights with their optimizer's state: what a step changes, in place.
 
-    `fixed` is the learning rate that a callback has set, instead of the optimizer's own; `steps`
-    counts steps, of which `skipped` made no update.
+    `carried` are the states of stateful layers, `tensors` these and the weights. `fixed` is the
+    learning rate that a callback has set, instead of the optimizer's own; `steps` counts steps, of
+    which `skipped` made no update.
     """
 
     def __init__(self, graph: Graph, weights: dict[str, Tensor], training: Any) -> None:
         self.weights = weights
+        device = next(iter(weights.values())).device if weights else "cpu"
+        self.carried = begun(graph, device)
+        self.tensors = weights | self.carried
         self.names = trainables(graph)
         self.training = training
         self.steps, self.skipped = 0, 0
@@ -92,7 +97,7 @@ class Step:
         with torch.no_grad():
             # First: an optimizer goes on from a kernel that its layer has normalized.
             for name, value in taken.outcome.updates.items():
-                at.weights[name].copy_(value)
+                at.tensors[name].copy_(value)
             self.update(at, found)
         return taken
 
@@ -102,7 +107,7 @@ class Step:
         """Run forwards and backwards; None for a weight that no loss depends on."""
         for weight in at.learnt:
             weight.requires_grad_(True)
-        outcome = self.forward(at.weights, batch, at.steps)
+        outcome = self.forward(at.tensors, batch, at.steps)
         values = self.objective(outcome, batch, at.weights)
         aim = values.total if at.scaling is None else values.total * at.scaling.scale
         found = torch.autograd.grad(aim, at.learnt, allow_unused=True)

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from modelspec.engine import checkpoint as keeping
 from modelspec.engine import findings, wanted
-from modelspec.engine.data import prepare
+from modelspec.engine.carried import refuse_uneven
+from modelspec.engine.data import Prepared, prepare
 from modelspec.engine.learnt import Learnt, adapting, brought, filed, read_states
 from modelspec.engine.loop import Diverged, Evaluated, Event, Finished, Interrupted, Loop, Saved
 from modelspec.engine.module import Module
@@ -35,6 +36,7 @@ class Trainer:
         self.device = device or best_device()
         data = ready(graph)
         self.prepared = prepare(data, wanted.everything(graph), graph.spec.training.seed)
+        refuse_partial(graph, self.prepared)
         #: What the data shows that is surely wrong.
         self.warnings = findings.found(graph, self.prepared.train)
         self.learnt = brought(graph) | ({} if weights is None else read_states(weights))
@@ -57,6 +59,7 @@ class Trainer:
         self.prepared = prepare(
             data, wanted.everything(run.graph), training.seed, run.encoders or None
         )
+        refuse_partial(run.graph, self.prepared)
         self.warnings = []  # they were told when the run began
         self.learnt = run.learnt
         module = Module(run.graph, training.seed, pretrained=held is None)
@@ -144,6 +147,15 @@ class Trainer:
             write(weights, aside)
             os.replace(aside, place)
         return Finished(self.loop.epoch, reason, self.folder, self.loop.history)
+
+
+def refuse_partial(graph: Graph, prepared: Prepared) -> None:
+    """Raise `Rejected` where a stateful model would meet a batch that is not whole."""
+    size, steps = graph.batch_size, graph.spec.training.steps_per_epoch
+    count = len(prepared.train)
+    refuse_uneven(graph, min(count, steps * size) if steps else count, size, "`train`")
+    if prepared.validation is not None:
+        refuse_uneven(graph, len(prepared.validation), size, "`validation`")
 
 
 def ready(graph: Graph) -> Any:

@@ -102,6 +102,7 @@ def export_run(run: Run, form: str, path: str) -> Exported:
     chosen = formats()[form]
     if not chosen.texts:
         refuse_texts(run.graph, form)
+        refuse_stateful(run.graph, form)
     where = os.path.dirname(os.path.abspath(path))
     os.makedirs(where, exist_ok=True)
     beside = tempfile.mkdtemp(prefix=".export-", dir=where)
@@ -133,11 +134,26 @@ def refuse_texts(graph: Graph, form: str) -> None:
     report.raise_if_errors()
 
 
+def refuse_stateful(graph: Graph, form: str) -> None:
+    """A model that goes on from call to call is more than a function of its inputs."""
+    owner, report = graph.stateful, Report()
+    if owner is not None:
+        report.error(
+            "cannot-export",
+            f"a {form} file makes the same of the same inputs, whatever it was called on before",
+            owner.call.span,
+            f"`{owner.definition.name}` is stateful",
+            help="hand the states on yourself: `return_state`, and `initial_state` as an input",
+        )
+    report.raise_if_errors()
+
+
 def compare(module: Module, running: Running, tolerance: float) -> list[Compared]:
     """The exported model beside the engine's, on random inputs."""
     worst: dict[str, tuple[float, float]] = {}
-    for batch in BATCHES:
-        inputs = random_inputs(module.graph, batch)
+    graph = module.graph
+    for batch in BATCHES if graph.stateful is None else (graph.batch_size,):
+        inputs = random_inputs(graph, batch)
         with torch.no_grad():
             wanted = module(inputs)
         found = running(inputs)

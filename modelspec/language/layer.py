@@ -75,6 +75,8 @@ class Layer(Word):
       positional argument a port, a list of shapes for a `many` port, None for an absent optional
       one. Several outputs are a list of shapes, named by `returns`.
     - `weights(self, x)`: yields its `Weight`s, from the same shapes.
+    - `carried(self, x)`: yields the states, one for each sample of a batch, that the next batch
+      goes on from. They are no weights: nothing counts or files them with those.
     - `masking`: what becomes of a mask: `pass` (handed on), `drop` (ends here), or `own` (the
       lowering makes it and returns `Masked`).
     - `gives`: `float` (the layer's compute dtype) or `same` (an integer input stays one).
@@ -124,6 +126,10 @@ class Layer(Word):
         return inputs[0]
 
     def weights(self, *inputs: Any) -> Iterator[Weight]:
+        yield from ()
+
+    def carried(self, *inputs: Any) -> Iterator[Weight]:
+        """What it hands on from each batch to the next: shapes without the batch, as everywhere."""
         yield from ()
 
     def dtypes(self, compute: str, *inputs: Any) -> list[str]:

@@ -12,6 +12,7 @@ from modelspec.model.heads import heads
 from modelspec.model.parts import Cut
 from modelspec.model.reach import ENDLESS
 from modelspec.model.spec import Body, Call, Definition, Input, Spec
+from modelspec.model.stateful import batches
 from modelspec.model.steps import Steps
 from modelspec.source.diagnostics import Label, Rejected, Report
 
@@ -40,6 +41,7 @@ def check(spec: Spec) -> Graph:
     if not report.failed:
         checker.limits()
     heads(graph, report)
+    batches(graph, report)
     if graph.heads and not spec.body.inputs:
         report.error(
             "missing-key",

@@ -86,12 +86,19 @@ DTYPE: Json = {
     "description": "What it holds; float32 by default.",
     "anyOf": [{"enum": list(DTYPES)}, HOLE],
 }
+BATCH_SIZE: Json = {
+    "description": "Samples in a batch, which stateful layers need to know; train's by default.",
+    "type": ["integer", "string", "null"],
+    "minimum": 1,
+    "pattern": HOLE["pattern"],
+    "errorMessage": "`batch_size` is an integer, at least 1",
+}
 INPUT: Json = by_kind(
     "an input is its shape, such as [28, 28, 1], or {shape: ..., dtype: ...}",
     array=ref("shape"),
     string=ref("shape"),
     object=mapping_of(
-        {"shape": ref("shape"), "dtype": DTYPE, "allow": ALLOW},
+        {"shape": ref("shape"), "dtype": DTYPE, "batch_size": BATCH_SIZE, "allow": ALLOW},
         required=["shape"],
     ),
 )

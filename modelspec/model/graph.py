@@ -90,12 +90,23 @@ class Program:
 
 
 class Owner:
-    """The weights of one definition, fixed by its first call; `path` begins their names."""
+    """The weights of one definition, fixed by its first call; `path` begins their names.
 
-    __slots__ = ("call", "definition", "path", "shapes", "trainable", "weights")
+    `carried` are the states that it hands on from batch to batch.
+    """
 
-    def __init__(self, definition: Definition, weights: list[Weight], call: Call, shapes: Any):
-        self.definition, self.path, self.weights = definition, definition.path, weights
+    __slots__ = ("call", "carried", "definition", "path", "shapes", "trainable", "weights")
+
+    def __init__(
+        self,
+        definition: Definition,
+        weights: list[Weight],
+        carried: list[Weight],
+        call: Call,
+        shapes: Any,
+    ) -> None:
+        self.definition, self.path = definition, definition.path
+        self.weights, self.carried = weights, carried
         self.call, self.shapes = call, shapes
         self.trainable = not definition.frozen
 
@@ -161,6 +172,17 @@ class Graph:
         return {
             owner.name(weight): weight for owner in self.owners.values() for weight in owner.weights
         }
+
+    @property
+    def stateful(self) -> Owner | None:
+        """A layer that goes on from batch to batch, where there is one."""
+        return next((owner for owner in self.owners.values() if owner.carried), None)
+
+    @property
+    def batch_size(self) -> int:
+        """How many samples a batch of training has, and any batch of a stateful layer."""
+        size: int = self.spec.training.batch_size
+        return size
 
     def find(self, name: str) -> Tensor:
         """Any tensor by its name: `encoder@1`, `vision_model.conv2d`; raises `Rejected`."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelspec.language.dtypes import DTYPES
-from modelspec.language.kinds import Dims, Mismatch
-from modelspec.model.reading import read_allow, unknown_key
+from modelspec.language.kinds import Dims, Int, Mismatch
+from modelspec.model.reading import is_null, read_allow, unknown_key
 from modelspec.model.scope import Scope
 from modelspec.model.spec import Body, Input
 from modelspec.source.fixes import respelled
@@ -16,8 +16,9 @@ from modelspec.source.tree import Mapping, Node, Scalar
 if TYPE_CHECKING:
     from modelspec.model.resolve import Resolver
 
-KEYS = ("shape", "dtype", "allow")
 SHAPE = Dims("The shape, without the batch.")
+BATCH_SIZE = Int("Samples in a batch.", min=1)
+KEYS = ("shape", "dtype", "batch_size", "allow")
 
 
 class Inputs:
@@ -30,6 +31,14 @@ class Inputs:
         for entry in self.resolver.entries(node, "inputs", "{image: [28, 28, 1]}"):
             value = scope.params.substitute(entry.value)
             made = self.input(entry.key, value)
+            if made.batch_span is not None and scope.outer is not None:
+                self.report.error(
+                    "wrong-value",
+                    "a graph inside takes the batches of the model around it",
+                    made.batch_span,
+                    "`batch_size` is the model's",
+                    help="give it to the inputs of the whole model, or to `train`",
+                )
             body.inputs.append(made)
             scope.add(made.name, made, entry.key.span)
 
@@ -43,6 +52,7 @@ class Inputs:
             made.allow = read_allow(value, self.report)
             shape = value.get("shape")
             dtype = value.get("dtype")
+            self.batch_size(made, value.get("batch_size"))
             if isinstance(dtype, Scalar) and dtype.value in DTYPES:
                 made.dtype = str(dtype.value)
             elif dtype is not None:
@@ -71,3 +81,15 @@ class Inputs:
                 help=wrong.help,
             )
         return made
+
+    def batch_size(self, made: Input, node: Node | None) -> None:
+        """Read how many samples a batch has, where the input says so."""
+        if node is None or is_null(node):
+            return
+        made.batch_span = node.span
+        try:
+            made.batch_size = BATCH_SIZE.value(node, None, None)  # type: ignore[arg-type]
+        except Mismatch as wrong:
+            self.report.error(
+                "wrong-value", f"`batch_size` is {BATCH_SIZE.noun()}", node.span, wrong.fact
+            )

@@ -127,3 +127,7 @@ def training(spec: Spec, tree: Mapping, words: Words) -> None:
         spec.training = words.bound(Training, entries, span, span)
     except Reported:
         spec.training = None
+        return
+    sizes = [one.batch_size for one in spec.body.inputs if one.batch_size is not None]
+    if sizes and "batch_size" not in spec.training.spans:
+        spec.training.__dict__["batch_size"] = sizes[0]

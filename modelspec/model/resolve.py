@@ -86,7 +86,7 @@ class Resolver:
         return scope, Mapping(read, tree.span)
 
     def file(self, definition: Definition, name: Scalar) -> None:
-        """The graph in another file; its `data` and `train` stay behind."""
+        """The graph in another file; its `data`, `train` and batch sizes stay behind."""
         tree = self.files.read(str(name.value), name.span, self.report)
         if tree is None:
             return
@@ -95,6 +95,8 @@ class Resolver:
             if entered:
                 scope, read = self.top_scope(tree, definition)
                 definition.body = self.body(definition, read, scope)
+                for one in definition.body.inputs:
+                    one.batch_size = one.batch_span = None
 
     # -- graphs ----------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from modelspec.model.parts import Cut
 from modelspec.model.summary import reference
 
 if TYPE_CHECKING:
-    from modelspec.model.spec import Body, Call, Definition, Ref, Spec, Target
+    from modelspec.model.spec import Body, Call, Definition, Input, Ref, Spec, Target
     from modelspec.source.text import Span
 
 
@@ -46,16 +46,19 @@ class Writer:
     def body(self, body: Body, owner: Definition) -> dict[str, Any]:
         made: dict[str, Any] = {}
         if body.inputs:
-            made["inputs"] = {
-                one.name: {"shape": list(one.shape or ()), "dtype": one.dtype or "float32"}
-                | ({"allow": list(one.allow)} if one.allow else {})
-                for one in body.inputs
-            }
+            made["inputs"] = {one.name: self.input(one) for one in body.inputs}
         if body.shared:
             made["shared"] = {one.name: self.definition(one, owner) for one in body.shared}
         made["layers"] = {call.name: self.call(call, owner) for call in body.calls}
         made["outputs"] = self.outputs(body)
         return made
+
+    @staticmethod
+    def input(one: Input) -> dict[str, Any]:
+        made: dict[str, Any] = {"shape": list(one.shape or ()), "dtype": one.dtype or "float32"}
+        if one.batch_size is not None:
+            made["batch_size"] = one.batch_size
+        return {**made, "allow": list(one.allow)} if one.allow else made
 
     @staticmethod
     def outputs(body: Body) -> list[str] | dict[str, Any]:

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 class Input:
     """A tensor that comes from outside: `shape` without the batch (None: any rank)."""
 
-    __slots__ = ("allow", "dtype", "name", "shape", "span")
+    __slots__ = ("allow", "batch_size", "batch_span", "dtype", "name", "shape", "span")
 
     def __init__(self, name: str, shape: tuple[Dim, ...] | None, dtype: str | None, span: Span):
         self.name, self.shape, self.dtype, self.span = name, shape, dtype, span
+        self.batch_size: int | None = None  # how many samples it has, where it says so
+        self.batch_span: Span | None = None
         self.allow: tuple[str, ...] = ()
 
 

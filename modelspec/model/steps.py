@@ -25,6 +25,7 @@ class Made(NamedTuple):
     shapes: list[Shape]
     dtypes: list[str]
     weights: list[Weight]
+    carried: list[Weight]
 
 
 class Steps:
@@ -55,7 +56,7 @@ class Steps:
             return []
         step = Step(name, call, definition, definition.dtype or "float32")
         made = self.made(step, call, arguments)
-        if made is None or not self.own(definition, made.weights, call, arguments):
+        if made is None or not self.own(definition, made, call, arguments):
             return []
         return self.put(step, arguments, made, program)
 
@@ -71,7 +72,12 @@ class Steps:
             if outputs is None:
                 return None
             step.flops = self.flops(step, layer, outputs, inputs)
-            return Made(outputs, layer.dtypes(step.compute, *kinds), list(layer.weights(*inputs)))
+            return Made(
+                outputs,
+                layer.dtypes(step.compute, *kinds),
+                list(layer.weights(*inputs)),
+                list(layer.carried(*inputs)),
+            )
         except Reject as rejected:
             self.rejected(rejected, call, step.definition, arguments)
         except Clash as clash:
@@ -198,14 +204,14 @@ class Steps:
             list(outputs),
             [compute if dtypes.is_float(dtype) else dtype for dtype in made],
             [Weight(n, s, zeros, trainable=t, dtype=d) for n, s, t, d in weights],
+            [],
         )
 
     # -- weights ---------------------------------------------------------------------------
 
-    def own(
-        self, definition: Definition, weights: list[Weight], call: Call, given: list[Any]
-    ) -> bool:
+    def own(self, definition: Definition, made: Made, call: Call, given: list[Any]) -> bool:
         """Fix the weights of a definition at its first call, and hold later calls to them."""
+        weights = made.weights
         if not weights:
             return True
         for weight in weights:
@@ -224,11 +230,13 @@ class Steps:
             if not all(self.starts(weight, definition, call) for weight in weights):
                 return False
             shown = [shapes.show(t.shape or ()) for t in flat(given)]
-            self.graph.owners[definition.path] = Owner(definition, weights, call, shown)
+            self.graph.owners[definition.path] = Owner(
+                definition, weights, made.carried, call, shown
+            )
             return True
         return all(
             old.shape == new.shape or self.differs(first, old, new, call, given)
-            for old, new in zip(first.weights, weights, strict=True)
+            for old, new in zip(first.weights + first.carried, weights + made.carried, strict=True)
         )
 
     def starts(self, weight: Weight, definition: Definition, call: Call) -> bool:

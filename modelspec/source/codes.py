@@ -69,6 +69,7 @@ CODES: dict[str, str] = {
     "label-range": "Targets lie where the output or the loss has no place for them.",
     "bad-expression": "What stands in `${...}` is no arithmetic on parameters and numbers.",
     "weights-differ": "A call's shapes disagree with the weights that an earlier call fixed.",
+    "wrong-batches": "A stateful layer needs batches of one size, in the order of the data.",
     "not-trainable": "The model cannot be trained as it stands.",
     "not-adapted": "A layer that learns from the training data has not learnt yet.",
     "needs-trust": "The spec runs code of its own, which only --trust-code allows.",

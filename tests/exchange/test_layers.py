@@ -36,8 +36,9 @@ def test_every_argument_comes_out_of_a_keras_file_as_it_was(example, tmp_path):
 def through_a_file(example, folder):
     keras.utils.clear_session()
     layer, declared = driver.keras_layer(example.plain), driver.declared(example.plain)
+    size = driver.BATCH if getattr(layer, "stateful", False) else None
     ports = driver.spread(
-        lambda one: keras.Input(driver.shape_of(one), dtype=driver.dtype_of(one)),
+        lambda one: keras.Input(driver.shape_of(one), size, driver.dtype_of(one)),
         driver.of_ports(example.inputs, declared),
     )
     inputs = list(driver.tensors_in(ports))

@@ -228,3 +228,17 @@ def test_reading_and_writing_needs_no_torch(tmp_path, run_cli):
     found = run_cli("import", "m.keras", "-o", "run", "--verify")
     assert found.code == 0
     assert "largest difference" in found.out
+
+
+@pytest.mark.parametrize("inside", [
+    lambda: L.LSTM(3, stateful=True), lambda: L.Bidirectional(L.GRU(3, stateful=True)),
+    lambda: L.RNN([L.LSTMCell(3), L.GRUCell(2)], stateful=True),
+], ids=["LSTM", "Bidirectional", "stack"])  # fmt: skip
+def test_a_stateful_model_keeps_its_batch_and_its_order(inside, tmp_path):
+    x = keras.Input((5, 2), batch_size=4, name="x")
+    model = keras.Model(x, L.Dense(1, name="y")(inside()(x)))
+    model.compile("sgd", "mse")
+    made = proved(model, tmp_path)
+    assert "x: {shape: [5, 2], batch_size: 4}" in text(made)
+    assert "shuffle: false" in text(made)
+    assert made.graph.batch_size == 4

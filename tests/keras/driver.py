@@ -63,6 +63,10 @@ AT_CALL = {
     for name in ("MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention")
 } | {"ReversibleEmbedding": {"reverse"}}
 
+#: Layers that Keras hands to a kernel which keeps the states themselves for the way back, and then
+#: changes them where they are stateful: torch refuses to go back. Its loop over steps copies them.
+FUSED = ("LSTM", "GRU")
+
 #: Layers that Keras calls on a list of what are ports here.
 ON_A_LIST = {"Attention", "AdditiveAttention"}
 
@@ -136,6 +140,8 @@ def keras_layer(plain: dict[str, Any]) -> Any:
     at_call = AT_CALL.get(cls.__name__, set())
     left_out = {"type", *NOT_ON_TORCH.get(cls.__name__, ()), *at_call}
     given = {k: keras_value(cls.arguments[k], v) for k, v in plain.items() if k not in left_out}
+    if given.get("stateful") and cls.__name__ in FUSED:
+        given["use_cudnn"] = False
     layer = getattr(keras.layers, cls.__name__)(**given)
     layer.at_call = {k: v for k, v in plain.items() if k in at_call}
     return layer
@@ -181,6 +187,8 @@ def call_keras(layer: Any, ports: dict[str, Any], **more: Any) -> Any:
         named["states"] = [keras.tree.map_structure(lambda _: next(left), cell.state_size)
                            for cell in layer.cells]  # fmt: skip
     more.setdefault("training", False)  # which some layers of Keras's take as true
+    if getattr(layer, "stateful", False):
+        layer.reset_states()
     return layer(first, **named, **layer.at_call, **more)
 
 
@@ -295,6 +303,7 @@ def call_ours(
 ) -> Given:
     """Our layer on tensors by port, as the executor calls it."""
     function, asks = lowering(type(layer))
+    weights = began(layer, ports) | weights
     updates: dict[str, Tensor] = {}
     random = Recording(7)
     by_port = [(masks or {}).get(port.name) for port in layer.ports()]
@@ -306,6 +315,7 @@ def call_ours(
         "random": random,
         "compute": compute,
         "update": updates.__setitem__,
+        "carry": updates.__setitem__,
         "body": functools.partial(body, layer, weights, training, updates, random),
         "folds": not training or not layer_inside(layer).per_batch,
     }
@@ -316,6 +326,15 @@ def call_ours(
     value = result.value if isinstance(result, Masked) else result
     outputs = list(value) if isinstance(value, tuple | list) else [value]
     return Given(outputs, mask, updates, random.used)
+
+
+def began(layer: Layer, ports: dict[str, Any]) -> dict[str, Tensor]:
+    """The states that a stateful layer begins with."""
+    if not getattr(layer, "stateful", False):
+        return {}
+    x = ports["sequence"]
+    held = layer.carried(tuple(x.shape[1:]))
+    return {state.name: torch.zeros(len(x), *state.shape, dtype=x.dtype) for state in held}
 
 
 def layer_inside(wrapper: Any) -> Any:

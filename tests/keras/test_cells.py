@@ -120,8 +120,6 @@ def test_each_gate_of_a_convolution_has_inputs_dropped_for_itself():
 @pytest.mark.parametrize(("plain", "message"), [
     ({"type": "RNN", "cell": {"type": "Dense", "units": 2}}, "only a cell reads one step"),
     ({"type": "RNN", "cell": []}, "there is no cell"),
-    ({"type": "RNN", "cell": LSTM_CELL, "stateful": True}, "none goes on where another ended"),
-    (CONV | {"stateful": True}, "none goes on where another ended"),
     (CONV | {"strides": 2, "dilation_rate": 2}, "cannot both be above 1"),
     ({"type": "LSTMCell", "units": 2, "return_state": True}, "has no argument `return_state`"),
 ])  # fmt: skip

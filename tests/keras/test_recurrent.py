@@ -15,7 +15,6 @@ from modelspec.engine.layers import recurrent as engine
 from modelspec.engine.lowering import lowering
 from modelspec.engine.random import Random
 from modelspec.language.word import Reject
-from modelspec.source.diagnostics import Rejected
 
 BATCH, TIME, FEATURES, UNITS = 4, 6, 3, 5
 KINDS = ["LSTM", "GRU", "SimpleRNN"]
@@ -43,7 +42,7 @@ def make(kind, **arguments):
 
 def call(ours, weights, x, *, states=None, mask=None, training=False, seed=3):
     function = lowering(type(ours)).function
-    offered = {"training": training, "mask": mask, "random": Random(seed)}
+    offered = {"training": training, "mask": mask, "random": Random(seed), "carry": None}
     value, handed_on = function(ours, SimpleNamespace(**weights), x, states, **offered)
     return value, handed_on
 
@@ -209,8 +208,3 @@ def test_states_that_do_not_fit_are_refused():
         layer.shape((6, 3), [(5,)])
     with pytest.raises(Reject, match=r"the initial cell is \(4\), and the layer's is \(5\)"):
         layer.shape((6, 3), [(5,), (4,)])
-
-
-def test_stateful_says_what_to_do_instead():
-    with pytest.raises(Rejected, match="none goes on where another ended"):
-        bind("layers", {"type": "LSTM", "units": 5, "stateful": True})

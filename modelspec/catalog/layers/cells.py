@@ -12,7 +12,7 @@ from modelspec.catalog.layers.recurrent import (
     Shapes,
     SimpleRNN,
     fit_states,
-    refuse_stateful,
+    left_behind,
 )
 from modelspec.language.kinds import Either, Entry, ListOf
 from modelspec.language.layer import Layer, Reject, Weight
@@ -205,7 +205,6 @@ class RNN(Layer):
     activity_regularizer: ClassVar[None] = None
 
     def check(self) -> None:
-        refuse_stateful(self.stateful)
         if isinstance(self.cell, list):
             StackedRNNCells.of({"cells": self.cell}).check()
         elif not isinstance(self.cell.layer, StackedRNNCells):
@@ -251,6 +250,9 @@ class RNN(Layer):
         if self.stack is not None:
             return self.stack.weights(sequence[1:])
         return held_by(self.cell, "cell", self.inner.weights(sequence[1:]))
+
+    def carried(self, sequence: Shape, initial_state: Shapes | None = None) -> Iterator[Weight]:
+        return left_behind(self, self.inner.sizes)
 
     def flops(
         self, output: Any, sequence: Shape, initial_state: Shapes | None = None

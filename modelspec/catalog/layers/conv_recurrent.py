@@ -12,7 +12,7 @@ from modelspec.catalog.layers.recurrent import (
     Recurrent,
     Shapes,
     fit_states,
-    refuse_stateful,
+    left_behind,
 )
 from modelspec.catalog.spatial import axes, joined, split
 from modelspec.language.kinds import Choice
@@ -81,7 +81,6 @@ class ConvLSTM(Layer):
         return self.filters
 
     def check(self) -> None:
-        refuse_stateful(self.stateful)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise Reject("dilation_rate", "`strides` and `dilation_rate` cannot both be above 1")
 
@@ -152,6 +151,9 @@ class ConvLSTM(Layer):
             regularizer=self.bias_regularizer,
             constraint=self.bias_constraint,
         )
+
+    def carried(self, sequence: Shape, initial_state: Shapes | None = None) -> Iterator[Weight]:
+        return left_behind(self, [self.state(sequence)] * 2)
 
     def flops(
         self, output: Any, sequence: Shape, initial_state: Shapes | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from modelspec.catalog.initializers import UnitForgetBias
+from modelspec.catalog.initializers import UnitForgetBias, Zeros
 from modelspec.language.kinds import (
     Bool,
     Float,
@@ -63,7 +63,12 @@ class Recurrent(Layer):
         default=False,
     )
     stateful = Bool(
-        "Whether a batch starts from the state that the one before left.", default=False
+        "Whether each sample goes on from the state that the sample in its place in the batch "
+        "before left. Batches then have one size (`batch_size` of `train`, or of an input) and the "
+        "order of the data (`shuffle: false`). Training begins at zero and goes on from epoch to "
+        "epoch, unless `callbacks` hold `ResetStates`; each validation, evaluation and prediction "
+        "begins at zero, and leaves the states of training alone.",
+        default=False,
     )
     unroll = Bool("Keras's hint on how to compile the loop; no effect here.", default=False)
     zero_output_for_mask = Bool(
@@ -73,9 +78,6 @@ class Recurrent(Layer):
     masking = "own"
     states: ClassVar[tuple[str, ...]] = ("state",)
     gates: ClassVar[int] = 1
-
-    def check(self) -> None:
-        refuse_stateful(self.stateful)
 
     def returns(self) -> tuple[str, ...]:
         return ("output", *self.states) if self.return_state else ("output",)
@@ -111,6 +113,9 @@ class Recurrent(Layer):
                 constraint=self.bias_constraint,
             )
 
+    def carried(self, sequence: Shape, initial_state: Shapes | None = None) -> Iterator[Weight]:
+        return left_behind(self, [(self.units,)] * len(self.states))
+
     def bias_shape(self) -> Shape:
         return (self.gates * self.units,)
 
@@ -140,18 +145,11 @@ class Recurrent(Layer):
         return 0
 
 
-def refuse_stateful(stateful: bool) -> None:
-    """Refuse a state that outlives its batch.
-
-    Samples are shuffled, the last batch is smaller, and predictions stand for themselves: nothing
-    says that row 3 of a batch goes on where row 3 of the one before ended.
-    """
-    if stateful:
-        raise Reject(
-            "stateful",
-            "batches here are drawn anew for each epoch, so none goes on where another ended",
-            "hand the state on yourself: `return_state`, and `initial_state` of the next call",
-        )
+def left_behind(layer: Any, sizes: Shapes) -> Iterator[Weight]:
+    """The states that a layer leaves to the next batch, where it is stateful."""
+    if layer.stateful:
+        for name, size in zip(layer.states, sizes, strict=True):
+            yield Weight(f"state.{name}", size, Zeros.of({}), trainable=False)
 
 
 def fit_states(names: tuple[str, ...], wanted: Shapes, given: Shapes | None) -> None:

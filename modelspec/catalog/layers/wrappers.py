@@ -108,6 +108,7 @@ class Bidirectional(Layer):
         for name, wanted, found in (
             ("return_sequences", forward.return_sequences, backward.return_sequences),
             ("return_state", forward.return_state, backward.return_state),
+            ("stateful", forward.stateful, backward.stateful),
         ):
             if found != wanted:
                 raise Reject(
@@ -168,6 +169,10 @@ class Bidirectional(Layer):
         yield from held_by(self.layer, "forward", self.forward.weights(sequence))
         behind = self.backward_layer or self.layer
         yield from held_by(behind, "backward", self.backward.weights(sequence))
+
+    def carried(self, sequence: Shape, initial_state: Shapes | None = None) -> Iterator[Weight]:
+        yield from held_by(self.layer, "forward", self.forward.carried(sequence))
+        yield from held_by(self.layer, "backward", self.backward.carried(sequence))
 
     def flops(
         self, output: Shape, sequence: Shape, initial_state: Shapes | None = None

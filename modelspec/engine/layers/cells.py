@@ -23,10 +23,13 @@ from modelspec.engine.layers import recurrent
 from modelspec.engine.layers.recurrent import (
     NO_DROPS,
     STEPS,
+    Carry,
     Ran,
     backwards,
+    began,
     draw,
     handed_on,
+    leave,
     project,
 )
 from modelspec.engine.lowering import Masked, lowers
@@ -77,9 +80,11 @@ def repeated(
     training: bool,
     mask: Tensor | None,
     random: Random,
+    carry: Carry,
 ) -> Masked:
-    ran = read(p, w, sequence, initial_state, mask, random if training else None,
+    ran = read(p, w, sequence, began(p, w, initial_state), mask, random if training else None,
                zero_masked=p.zero_output_for_mask)  # fmt: skip
+    leave(p, w, ran, carry)
     return handed_on(p, ran, mask)
 
 
@@ -105,7 +110,8 @@ def read(
     for at, (inner, start) in enumerate(zip(cells, starts, strict=True)):
         is_last = at == len(cells) - 1
         layer = inner.over_time(
-            return_sequences=p.return_sequences or not is_last, return_state=p.return_state
+            return_sequences=p.return_sequences or not is_last,
+            return_state=p.return_state or p.stateful,
         )
         own = vars(w)["cell" if stack is None else f"cell{at}"]
         zeros = zero_masked and is_last

@@ -18,12 +18,16 @@ from modelspec.engine.activations import activate
 from modelspec.engine.layers.convolution import convolved
 from modelspec.engine.layers.recurrent import (
     NO_DROPS,
+    Carry,
     Drops,
     Ran,
     Scanned,
     States,
+    as_states,
     backwards,
+    began,
     handed_on,
+    leave,
     over_time,
 )
 from modelspec.engine.lowering import Masked, lowers
@@ -43,9 +47,11 @@ def conv_lstm(
     training: bool,
     mask: Tensor | None,
     random: Random,
+    carry: Carry,
 ) -> Masked:
-    ran = read(p, w, sequence, initial_state, mask, random if training else None,
+    ran = read(p, w, sequence, began(p, w, initial_state), mask, random if training else None,
                zero_masked=False)  # fmt: skip
+    leave(p, w, ran, carry)
     return handed_on(p, ran, mask)
 
 
@@ -64,7 +70,7 @@ def read(
     if p.go_backwards:
         x, mask = x.flip(1), backwards(mask)
     shape: tuple[Any, ...] = (x.shape[0], *p.state(tuple(x.shape[1:])))
-    states = tuple(initial or x.new_zeros(2, *shape))
+    states = as_states(initial, x, shape, 2)
     drops = NO_DROPS if random is None else draw(p, x, shape, random)
 
     def scanned(x: Tensor, whole: bool) -> Scanned:

@@ -22,6 +22,7 @@ from modelspec.engine.random import Random
 
 States = tuple[Tensor, ...]
 Step = Callable[[Tensor, States], States]
+Carry = Callable[[str, Tensor], None]
 Scanned = tuple[Sequence[Tensor], States]
 
 
@@ -37,10 +38,27 @@ def recurrent(
     training: bool,
     mask: Tensor | None,
     random: Random,
+    carry: Carry,
 ) -> Masked:
-    ran = read(p, w, sequence, initial_state, mask, random if training else None,
+    ran = read(p, w, sequence, began(p, w, initial_state), mask, random if training else None,
                zero_masked=p.zero_output_for_mask)  # fmt: skip
+    leave(p, w, ran, carry)
     return handed_on(p, ran, mask)
+
+
+def began(p: Any, w: Any, initial: Sequence[Tensor] | None) -> Sequence[Tensor] | None:
+    """The states that a call starts from: those given, those that the last batch left, or None."""
+    if initial or not p.stateful:
+        return initial
+    return list(vars(w.state).values())
+
+
+def leave(p: Any, w: Any, ran: Ran, carry: Carry, within: str = "") -> None:
+    """Leave the states of a run to the next batch, without a way back for gradients."""
+    if not p.stateful:
+        return
+    for (name, held), state in zip(vars(w.state).items(), ran.states, strict=True):
+        carry(f"{within}state.{name}", state.detach().to(held.dtype))
 
 
 def handed_on(p: Any, ran: Ran, mask: Tensor | None) -> Masked:
@@ -80,7 +98,7 @@ class Ran(NamedTuple):
     """What a run over a sequence left."""
 
     output: Tensor  # (batch, units), or (batch, time, units) with `return_sequences`
-    states: States  # (batch, units) each; those after the first only where they are returned
+    states: States  # (batch, units) each; those after the first only where they are wanted
 
 
 def draw(p: Recurrent, x: Tensor, random: Random) -> Drops:
@@ -110,7 +128,7 @@ def run(
     x = x.to(w.kernel.dtype)
     if p.go_backwards:
         x, mask = x.flip(1), backwards(mask)
-    states = tuple(initial or x.new_zeros(len(p.states), x.shape[0], p.units))
+    states = as_states(initial, x, (x.shape[0], p.units), len(p.states))
 
     def scanned(x: Tensor, whole: bool) -> Scanned:
         return scan(p, w, x, states, drops, whole=whole)
@@ -118,11 +136,19 @@ def run(
     return over_time(p, scanned, x, states, mask, zero_masked=zero_masked)
 
 
+def as_states(
+    initial: Sequence[Tensor] | None, x: Tensor, shape: tuple[int, ...], count: int
+) -> States:
+    """The first states, in the dtype of `x`; zeros where none are given."""
+    return tuple([s.to(x.dtype) for s in initial] if initial else x.new_zeros(count, *shape))
+
+
 class Reading(Protocol):
     """What a layer over time says of its outputs."""
 
     return_sequences: Any
     return_state: Any
+    stateful: Any
 
 
 def over_time(
@@ -145,7 +171,7 @@ def over_time(
         traces, finals = scanned(x, False)
         return Ran(traces[0] if p.return_sequences else finals[0], finals)
     order, seen = valid_first(mask)
-    traces, _ = scanned(steps_at(x, order), p.return_state)
+    traces, _ = scanned(steps_at(x, order), p.return_state or p.stateful)
     last = seen[:, -1:]  # (batch, 1)
     ends = [torch.where(over(last[:, 0] > 0, s), steps_at(t, last - 1)[:, 0], s)
             for t, s in zip(traces, states, strict=False)]  # fmt: skip

@@ -13,7 +13,7 @@ from modelspec.catalog.layers.conv_recurrent import ConvLSTM
 from modelspec.catalog.layers.recurrent import Recurrent
 from modelspec.catalog.layers.wrappers import Bidirectional, Reader, TimeDistributed
 from modelspec.engine.layers import cells, conv_recurrent, recurrent
-from modelspec.engine.layers.recurrent import Ran
+from modelspec.engine.layers.recurrent import Carry, Ran, began, leave
 from modelspec.engine.lowering import Masked, lowers
 from modelspec.engine.random import Random
 from modelspec.language.layer import Layer
@@ -38,16 +38,21 @@ def bidirectional(
     training: bool,
     mask: Tensor | None,
     random: Random,
+    carry: Carry,
 ) -> Masked:
-    def read(layer: Reader, weights: Any, states: list[Tensor] | None) -> Ran:
+    def read(side: str, layer: Reader, states: list[Tensor] | None) -> Ran:
+        weights = vars(w)[side]
         function = next(f for kind, f in READS.items() if isinstance(layer, kind))
         whole = layer.return_sequences  # as in Keras, which zeroes masked steps then
         draws = random if training else None
-        return function(layer, weights, sequence, states, mask, draws, zero_masked=whole)
+        start = began(layer, weights, states)
+        ran: Ran = function(layer, weights, sequence, start, mask, draws, zero_masked=whole)
+        leave(layer, weights, ran, carry, f"{side}.")
+        return ran
 
     ahead, behind = p.halves(initial_state)
-    forward = read(p.forward, w.forward, ahead)
-    backward = read(p.backward, w.backward, behind)
+    forward = read("forward", p.forward, ahead)
+    backward = read("backward", p.backward, behind)
     reversed_ = backward.output.flip(1) if p.forward.return_sequences else backward.output
     outputs = merge(p.merge_mode, forward.output, reversed_)
     masks = (mask if p.forward.return_sequences else None,) * len(outputs)

@@ -11,7 +11,7 @@ from modelspec.exchange.keras.faults import Faults, Odd
 from modelspec.exchange.keras.masks import take_out
 from modelspec.exchange.keras.model import APPLICATIONS, SHAPES, Model, Node, Part, Tensor, tensors
 from modelspec.exchange.keras.names import Names
-from modelspec.exchange.keras.sharing import Sharing
+from modelspec.exchange.keras.sharing import Sharing, goes_on
 from modelspec.exchange.keras.tensorflow import translate
 from modelspec.language.layer import Layer
 
@@ -32,6 +32,7 @@ class Writer:
         self.places: dict[Part, str] = {}
         self.sharing = Sharing(model)
         self.top: Plain = {}
+        self.goes_on = goes_on(model)
 
     def spec(self) -> tuple[Plain, dict[str, str]]:
         """The whole model, and the text of each output by its name."""
@@ -133,7 +134,10 @@ class Graph:
         dims = shape if "shape" in config and "batch_shape" not in config else shape[1:]
         dtype = config.get("dtype") or "float32"
         dtype = dtype if isinstance(dtype, str) else "float32"
-        self.inputs[name] = dims if dtype == "float32" else {"shape": dims, "dtype": dtype}
+        made = {"shape": dims} if dtype == "float32" else {"shape": dims, "dtype": dtype}
+        if self.writer.goes_on and not self.path and len(shape) > len(dims) and shape[0]:
+            made["batch_size"] = shape[0]
+        self.inputs[name] = dims if list(made) == ["shape"] else made
 
     def reserve(self) -> None:
         """Give every layer its own name before calls get names that are made."""

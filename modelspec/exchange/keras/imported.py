@@ -82,6 +82,8 @@ def spec_of(saved: Saved, faults: Faults) -> tuple[Model, str, Writer]:
     made, outputs = writer.spec()
     plain: dict[str, Any] = {"modelspec": 1, "name": legal(root.model.name), **made}
     plain |= ends(saved, faults, root.model, outputs)
+    if writer.goes_on and isinstance(plain["outputs"], dict):
+        plain.setdefault("train", {})["shuffle"] = False
     if mixed:
         plain.setdefault("train", {})["precision"] = PRECISIONS[mixed[0]]
     return root.model, header(saved, faults) + write(plain), writer

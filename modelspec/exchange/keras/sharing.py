@@ -62,6 +62,14 @@ def every(model: Model) -> list[Part]:
     return found
 
 
+def goes_on(model: Model) -> bool:
+    """Whether some layer goes on from batch to batch."""
+    configs = [part.config for part in every(model)]
+    inside = [config.get("layer") for config in configs]
+    configs += [one["config"] for one in inside if isinstance(one, dict) and "config" in one]
+    return any(isinstance(config, dict) and config.get("stateful") is True for config in configs)
+
+
 def reunite(parts: list[Part]) -> None:
     """Give a layer's number to its other occurrence, where Keras wrote it once only: around a
     layer that a wrapper holds, it numbers a copy.

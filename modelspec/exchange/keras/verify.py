@@ -95,9 +95,10 @@ def drawn(graph: Graph) -> Iterator[tuple[str, Array]]:
 
     generator = np.random.default_rng(0)
     sizes: dict[Any, int] = {}
+    samples = SAMPLES if graph.stateful is None else graph.batch_size
     for one in wanted.inputs(graph):
         dims = [d if isinstance(d, int) else sizes.setdefault(d, OPEN_SIZE) for d in one.shape]
-        shape = (SAMPLES, *dims)
+        shape = (samples, *dims)
         if one.dtype.startswith("float") or one.dtype == "bfloat16":
             kind = "float32" if one.dtype == "bfloat16" else one.dtype
             yield one.name, generator.normal(size=shape).astype(kind)
