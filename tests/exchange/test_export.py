@@ -103,6 +103,18 @@ def test_each_format_holds_the_model(form, spec, tmp_path):
     assert all(os.path.exists(file) for file in made.files)
 
 
+@pytest.mark.parametrize("form", ["python", "onnx", "pt2"])
+def test_what_goes_on_from_call_to_call_is_refused(form, tmp_path):
+    with pytest.raises(modelspec.Rejected, match="makes the same of the same inputs") as caught:
+        exported(SIZES.replace("units: 3", "units: 3, stateful: true"), form, tmp_path)
+    assert [one.code for one in caught.value.diagnostics] == ["cannot-export"]
+
+
+def test_weights_of_a_stateful_model_are_weights_like_any_other(tmp_path):
+    made = exported(SIZES.replace("units: 3", "units: 3, stateful: true"), "safetensors", tmp_path)
+    assert not made.fails
+
+
 def test_a_file_that_differs_does_not_stay(tmp_path, monkeypatch):
     def wrong(module, path):
         with torch.no_grad():

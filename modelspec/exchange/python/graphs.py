@@ -141,6 +141,8 @@ class Writing(Walk):
         try:
             if definition.dtype not in (None, "float32"):
                 raise Unwritten(f"it computes in {definition.dtype}")
+            if owner is not None and owner.carried:
+                raise Unwritten("it goes on from the call before")
             if isinstance(step.layer, TimeDistributed):
                 outs = self.over_time(step, site, call)
             elif type(step.layer) not in GENERATORS:
