@@ -164,7 +164,7 @@ class Runner:
             asked: dict[str, Any] = {}
             asks = step.asks
             if asks:
-                asked = self.asked(step, shared, values, masks, compute)
+                asked = self.asked(step, shared, values, masks)
                 if "compute" in asks:
                     asked["compute"] = compute
             made = step.function(step.layer, self.weights(step, shared, compute), *given, **asked)
@@ -194,7 +194,6 @@ class Runner:
         shared: Pass,
         values: list[Any],
         masks: list[Tensor | None],
-        compute: torch.dtype,
     ) -> dict[str, Any]:
         """The keyword arguments that a lowering asks for."""
         asks = step.asks
@@ -207,8 +206,6 @@ class Runner:
             given["masks"] = [gather(masks, one) for one in step.inputs]
         if "batch" in asks:
             given["batch"] = self.batch(values)
-        if "compute" in asks:
-            given["compute"] = compute
         if "random" in asks:
             ids = reads(step.inputs)
             device = values[ids[0]].device if ids else "cpu"

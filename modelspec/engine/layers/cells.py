@@ -20,20 +20,10 @@ from modelspec.catalog.layers.cells import (
     StackedRNNCells,
 )
 from modelspec.engine.layers import recurrent
-from modelspec.engine.layers.recurrent import (
-    NO_DROPS,
-    STEPS,
-    Carry,
-    Ran,
-    backwards,
-    began,
-    draw,
-    handed_on,
-    leave,
-    project,
-)
+from modelspec.engine.layers.recurrent import NO_DROPS, STEPS, draw, project
 from modelspec.engine.lowering import Masked, lowers
 from modelspec.engine.random import Random
+from modelspec.engine.sequences import Carry, Ran, backwards, began, handed_on, leave
 
 
 @lowers(SimpleRNNCell)

@@ -16,10 +16,11 @@ from modelspec.catalog.layers.conv_recurrent import ConvLSTM, ConvLSTM1D, ConvLS
 from modelspec.catalog.layers.convolution import Convolution
 from modelspec.engine.activations import activate
 from modelspec.engine.layers.convolution import convolved
-from modelspec.engine.layers.recurrent import (
-    NO_DROPS,
+from modelspec.engine.layers.recurrent import NO_DROPS, Drops
+from modelspec.engine.lowering import Masked, lowers
+from modelspec.engine.random import Random
+from modelspec.engine.sequences import (
     Carry,
-    Drops,
     Ran,
     Scanned,
     States,
@@ -30,8 +31,6 @@ from modelspec.engine.layers.recurrent import (
     leave,
     over_time,
 )
-from modelspec.engine.lowering import Masked, lowers
-from modelspec.engine.random import Random
 from modelspec.engine.spatial import grid, ungrid
 
 

@@ -13,9 +13,9 @@ from modelspec.catalog.layers.conv_recurrent import ConvLSTM
 from modelspec.catalog.layers.recurrent import Recurrent
 from modelspec.catalog.layers.wrappers import Bidirectional, Reader, TimeDistributed
 from modelspec.engine.layers import cells, conv_recurrent, recurrent
-from modelspec.engine.layers.recurrent import Carry, Ran, began, leave
 from modelspec.engine.lowering import Masked, lowers
 from modelspec.engine.random import Random
+from modelspec.engine.sequences import Carry, Ran, began, leave
 from modelspec.language.layer import Layer
 
 Body = Callable[[Tensor, Tensor | None], Any]

@@ -64,10 +64,10 @@ def every(model: Model) -> list[Part]:
 
 def goes_on(model: Model) -> bool:
     """Whether some layer goes on from batch to batch."""
-    configs = [part.config for part in every(model)]
+    configs: list[Any] = [part.config for part in every(model)]
     inside = [config.get("layer") for config in configs]
-    configs += [one["config"] for one in inside if isinstance(one, dict) and "config" in one]
-    return any(isinstance(config, dict) and config.get("stateful") is True for config in configs)
+    configs += [one.get("config") for one in inside if isinstance(one, dict)]
+    return any(isinstance(one, dict) and one.get("stateful") is True for one in configs)
 
 
 def reunite(parts: list[Part]) -> None:
