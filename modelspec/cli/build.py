@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import click
 
+from modelspec.cli.completers import folders, specs
 from modelspec.cli.options import compiled, format_option, run_folder, spec_options
 from modelspec.cli.output import as_json
 
 
 @click.command("build")
-@click.argument("spec", metavar="SPEC")
-@click.option("--run", metavar="DIR", help="The run's folder; runs/NAME unless this says.")
+@click.argument("spec", metavar="SPEC", shell_complete=specs)
+@click.option("--run", metavar="DIR", help="The run's folder; runs/NAME unless this says.",
+              shell_complete=folders)  # fmt: skip
 @format_option("text", "json")
 @spec_options
 def command(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import click
 
+from modelspec.cli.completers import devices, files, folders
 from modelspec.cli.options import data_source, format_option
 from modelspec.cli.output import as_json, measured
 
 
 @click.command("evaluate")
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=folders)
 @click.option(
-    "--data", metavar="SOURCE",
+    "--data", metavar="SOURCE", shell_complete=files,
     help="A path, or `{type: ..., path: ...}`; the spec's test, else validation, if left out.",
 )  # fmt: skip
 @click.option("--batch-size", type=click.IntRange(min=1), help="Samples a step.")
-@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1; the GPU if there is one.")
+@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1; the GPU if there is one.",
+              shell_complete=devices)  # fmt: skip
 @format_option("text", "json")
 @click.option("--trust-code", is_flag=True, help="Allow `type: python`, which runs your own code.")
 def command(

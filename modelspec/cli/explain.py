@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from modelspec.cli.completers import codes
+
 
 @click.command("explain")
-@click.argument("code", required=False)
+@click.argument("code", required=False, shell_complete=codes)
 def command(code: str | None) -> None:
     """Say what a code means, by a spec that has it.
 

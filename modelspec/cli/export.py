@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from modelspec.cli.completers import files, folders
 from modelspec.cli.options import format_option
 from modelspec.cli.output import as_json
 
 
 @click.command("export")
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=folders)
 @click.option(
     "--to",
     "form",
@@ -17,7 +18,8 @@ from modelspec.cli.output import as_json
     required=True,
     help="PyTorch source with its weights beside it; ONNX; torch.export; the weights alone.",
 )
-@click.option("-o", "--output", "path", metavar="PATH", required=True, help="The file to write.")
+@click.option("-o", "--output", "path", metavar="PATH", required=True, help="The file to write.",
+              shell_complete=files)  # fmt: skip
 @click.option("--trust-code", is_flag=True, help="Allow `type: python`, which runs your own code.")
 @format_option("text", "json")
 def command(run: str, form: str, path: str, trust_code: bool, format: str) -> int:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import click
 
+from modelspec.cli.completers import files, specs
 from modelspec.cli.options import compiled, spec_options
 
 
 @click.command("graph")
-@click.argument("spec", metavar="SPEC|RUN")
+@click.argument("spec", metavar="SPEC|RUN", shell_complete=specs)
 @click.option(
     "--format", type=click.Choice(["svg", "dot", "mermaid"]), default="svg", show_default=True,
     help="SVG as it is; DOT for Graphviz; Mermaid for Markdown.",
 )  # fmt: skip
 @click.option(
-    "-o", "--output", metavar="FILE", default="-", help="Where to; stdout unless this says."
+    "-o",
+    "--output",
+    metavar="FILE",
+    default="-",
+    help="Where to; stdout unless this says.",
+    shell_complete=files,
 )
 @spec_options
 def command(

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import click
 
+from modelspec.cli.completers import files, folders
 from modelspec.cli.options import format_option
 from modelspec.cli.output import as_json
 
 
 @click.command("import")
-@click.argument("model", metavar="MODEL")
-@click.option("-o", "--output", "folder", metavar="DIR", required=True, help="The run's folder.")
+@click.argument("model", metavar="MODEL", shell_complete=files)
+@click.option("-o", "--output", "folder", metavar="DIR", required=True, help="The run's folder.",
+              shell_complete=folders)  # fmt: skip
 @click.option(
     "--spec",
     "description",
     metavar="JSON",
+    shell_complete=files,
     help="What `model.to_json()` gave, where MODEL is a .weights.h5 file.",
 )
 @click.option(

@@ -6,6 +6,8 @@ import os
 
 import click
 
+from modelspec.cli.completers import folders
+
 FIRST = """\
 # Which digit was written? A small convolutional network on images packaged with modelspec.
 #   modelspec summary spec.yaml     layers, shapes and sizes
@@ -35,7 +37,7 @@ train:
 
 
 @click.command("init")
-@click.argument("directory", metavar="[DIR]", default=".")
+@click.argument("directory", metavar="[DIR]", default=".", shell_complete=folders)
 def command(directory: str) -> None:
     """Write a first spec, DIR/spec.yaml, that trains at once. Nothing is overwritten."""
     os.makedirs(directory, exist_ok=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from modelspec.catalog.index import INDEX
+from modelspec.cli.completers import words
 from modelspec.cli.options import format_option
 from modelspec.cli.output import as_json
 from modelspec.model.pages import Page, families, near, pages_called, runnable
 
 
 @click.command("layers")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=words)
 @click.option(
     "--group", type=click.Choice(list(INDEX)), default="layers", show_default=True,
     help="Which words to list.",

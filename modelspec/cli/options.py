@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from modelspec.cli.completers import folders, settings
 from modelspec.cli.output import keep_format
 from modelspec.model.graph import Graph
 
@@ -23,6 +24,7 @@ def spec_options(command: Command) -> Command:
             "--allow-path",
             multiple=True,
             metavar="DIR",
+            shell_complete=folders,
             help="Open a further folder to `file:`; may be given several times.",
         ),
         click.option(
@@ -30,6 +32,7 @@ def spec_options(command: Command) -> Command:
             "settings",
             multiple=True,
             metavar="KEY=VALUE",
+            shell_complete=settings,
             help="Override or add a key by its dotted path: layers.dense_1.units=32.",
         ),
     ):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelspec.cli.completers import devices, files, folders, tensors
 from modelspec.cli.options import data_source
 from modelspec.cli.output import keep_format
 
@@ -19,16 +20,18 @@ Batches = Iterator[dict[str, Any]]
 
 
 @click.command("predict")
-@click.argument("run", metavar="RUN")
-@click.argument("source", metavar="[DATA]", required=False)
-@click.option("--data", metavar="SOURCE", help="The same as DATA: a path, or `{type: ...}`.")
-@click.option("-o", "--output", metavar="FILE", default="-", help="Where to; stdout by default.")
+@click.argument("run", metavar="RUN", shell_complete=folders)
+@click.argument("source", metavar="[DATA]", required=False, shell_complete=files)
+@click.option("--data", metavar="SOURCE", help="The same as DATA: a path, or `{type: ...}`.",
+              shell_complete=files)  # fmt: skip
+@click.option("-o", "--output", metavar="FILE", default="-", help="Where to; stdout by default.",
+              shell_complete=files)  # fmt: skip
 @click.option(
     "--format", type=click.Choice(["jsonl", "csv", "npz", "parquet"]), callback=keep_format,
     help="By FILE's ending, else jsonl.",
 )  # fmt: skip
 @click.option(
-    "--at", multiple=True, metavar="NAME",
+    "--at", multiple=True, metavar="NAME", shell_complete=tensors,
     help="A tensor in place of the outputs: an embedding, `encoder@1`; may be given several times.",
 )  # fmt: skip
 @click.option("--raw", is_flag=True, help="Numbers as the model gives them, not class names.")
@@ -36,7 +39,8 @@ Batches = Iterator[dict[str, Any]]
     "--batch-size", type=click.IntRange(min=1),
     help="Samples a step; 256 if left out, the spec's where layers are stateful.",
 )  # fmt: skip
-@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1; the GPU if there is one.")
+@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1; the GPU if there is one.",
+              shell_complete=devices)  # fmt: skip
 @click.option("--trust-code", is_flag=True, help="Allow `type: python`, which runs your own code.")
 def command(
     run: str,

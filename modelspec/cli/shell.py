@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from importlib import import_module
@@ -16,7 +17,7 @@ from modelspec.cli.output import Asked
 #: In the order that `modelspec --help` lists them.
 COMMANDS = (
     "init", "validate", "summary", "show", "graph", "build", "train", "evaluate", "predict",
-    "export", "import", "layers", "explain", "schema",
+    "export", "import", "layers", "explain", "schema", "completion",
 )  # fmt: skip
 #: Commands whose module cannot have their name.
 MODULES = {"import": "import_"}
@@ -56,6 +57,11 @@ def modelspec() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line; its exit code. Nothing is ever raised."""
+    tab = os.environ.get("_MODELSPEC_COMPLETE")
+    if tab:
+        from modelspec.cli.tab import answer
+
+        return answer(modelspec, tab)
     asked = Asked()
     try:
         signal.signal(signal.SIGTERM, _terminated)

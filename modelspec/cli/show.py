@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from modelspec.cli.completers import specs
 from modelspec.cli.options import compiled, spec_options
 
 
 @click.command("show")
-@click.argument("spec", metavar="SPEC|RUN")
+@click.argument("spec", metavar="SPEC|RUN", shell_complete=specs)
 @spec_options
 def command(
     spec: str, settings: tuple[str, ...], allow_path: tuple[str, ...], trust_code: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from modelspec.cli.completers import specs
 from modelspec.cli.options import compiled, format_option, spec_options
 from modelspec.cli.output import as_json, width
 from modelspec.cli.table import table
@@ -12,7 +13,7 @@ from modelspec.model.summary import Node, Row, Summary, nodes
 
 
 @click.command("summary")
-@click.argument("spec", metavar="SPEC|RUN")
+@click.argument("spec", metavar="SPEC|RUN", shell_complete=specs)
 @click.option("--nodes", "with_nodes", is_flag=True, help="List every node, `encoder@0`, too.")
 @format_option("text", "json")
 @spec_options

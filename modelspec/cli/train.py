@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelspec.cli.completers import devices, files, folders, specs
 from modelspec.cli.failures import DIVERGED
 from modelspec.cli.options import compiled, format_option, run_folder, spec_options
 from modelspec.cli.output import as_json, measured, tell
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
 
 
 @click.command("train")
-@click.argument("spec", metavar="[SPEC]", required=False)
-@click.option("--resume", metavar="RUN", help="Go on with a run from its last checkpoint.")
-@click.option("--run", metavar="DIR", help="The run's folder; runs/NAME unless this says.")
-@click.option("--weights", metavar="FILE|RUN", help="Start from trained weights.")
-@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1; the GPU if there is one.")
+@click.argument("spec", metavar="[SPEC]", required=False, shell_complete=specs)
+@click.option("--resume", metavar="RUN", help="Go on with a run from its last checkpoint.",
+              shell_complete=folders)  # fmt: skip
+@click.option("--run", metavar="DIR", help="The run's folder; runs/NAME unless this says.",
+              shell_complete=folders)  # fmt: skip
+@click.option("--weights", metavar="FILE|RUN", help="Start from trained weights.",
+              shell_complete=files)  # fmt: skip
+@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1; the GPU if there is one.",
+              shell_complete=devices)  # fmt: skip
 @format_option("text", "json")
 @spec_options
 def command(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from modelspec.cli.completers import specs
 from modelspec.cli.fix import fixed
 from modelspec.cli.options import compiled, format_option, spec_options
 from modelspec.cli.output import MACHINE, tell
@@ -12,7 +13,7 @@ from modelspec.source.diagnostics import Diagnostic, Rejected
 
 
 @click.command("validate")
-@click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
+@click.argument("specs", metavar="SPEC...", nargs=-1, required=True, shell_complete=specs)
 @click.option("--data", "with_data", is_flag=True, help="Hold the data against the spec too.")
 @click.option("--strict", is_flag=True, help="Let warnings fail the check, like errors.")
 @click.option(

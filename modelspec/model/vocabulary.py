@@ -11,6 +11,7 @@ from modelspec.catalog.words import find, names, snake, spellings
 from modelspec.language.kinds import REQUIRED, Kind
 from modelspec.language.word import Word
 from modelspec.model.grammar import CALLED, HOLE, OWNED, WEIGHT, Json, mapping_of
+from modelspec.model.pages import Page
 
 #: Kinds beside which a string can be nothing but a parameter.
 WITHOUT_TEXT = ("integer", "number", "boolean")
@@ -47,11 +48,6 @@ def doc_of(cls: type[Word]) -> str:
     return " ".join((cls.__doc__ or "").split())
 
 
-def line_of(cls: type[Word]) -> str:
-    """Its first sentence."""
-    return re.split(r"(?<=[.:;]) ", doc_of(cls), maxsplit=1)[0].rstrip(":;")
-
-
 def suggested(
     listed: dict[type[Word], list[str]], refused: str, spelled: Callable[[str], str] = str
 ) -> list[Json]:
@@ -61,7 +57,7 @@ def suggested(
     return [
         {
             "enum": list(shown.values()),
-            "enumDescriptions": [line_of(cls) for cls in shown],
+            "enumDescriptions": [Page(cls.group, "", cls).line for cls in shown],
             "errorMessage": refused,
         },
         {"type": "string", "pattern": any_of(every), "errorMessage": refused},

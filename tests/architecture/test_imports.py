@@ -83,8 +83,16 @@ def test_checking_a_spec_loads_nothing_heavy(folder):
         "layers Conv2D",
         "schema",
         "explain syntax",
+        "completion bash",
     ],
 )
 def test_a_command_that_looks_at_a_spec_loads_nothing_heavy(folder, arguments):
     statement = f"sys.argv[1:] = {arguments.split()!r}; from modelspec.cli import main; main()"
     assert not loaded_by(statement, folder)
+
+
+@pytest.mark.parametrize("line", ["", "layers C", "predict spec.yaml --at ", "show x --set tr"])
+def test_a_tab_loads_nothing_heavy(folder, monkeypatch, line):
+    monkeypatch.setenv("_MODELSPEC_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_TYPED", f"modelspec {line}")
+    assert not loaded_by("from modelspec.cli import main; main()", folder)
