@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from modelspec.source.suggest import did_you_mean
+from modelspec.source.suggest import did_you_mean, nearest
+from modelspec.source.tree import Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from modelspec.source.tree import Entry
+
+
+#: A name as it stands in Python: with the module before it, or the brackets of a call behind.
+CALLED = re.compile(r"(?:[\w.]*\.)?(?P<name>\w+)(?:\((?P<given>[^()]*)\)?)?")
+
+
+#: What stands before a comma that was meant as part of a value.
+COMMA = re.compile(r"(?P<name>[\w.]+): *(?P<first>[^\s,{}\[\]]+) *, *$")
 
 
 def _numbered(theirs: str, ours: str) -> dict[str, tuple[str, ...]]:
@@ -195,6 +207,22 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "input_shape": ("shape",),
 }
 
+#: what others call the sections of a spec
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "model": ("layers",),
+    "network": ("layers",),
+    "architecture": ("layers",),
+    "modules": ("layers",),
+    "parameters": ("params",),
+    "hyperparameters": ("params",),
+    "constants": ("params",),
+    "variables": ("params",),
+    "targets": ("outputs",),
+    "dataset": ("data",),
+    "fit": ("train",),
+    "compile": ("train",),
+}
+
 #: what needs no argument here, and why
 NEEDLESS: dict[str, str] = {
     name: f"leave `{name}` out: the shape of the input says it"
@@ -211,18 +239,64 @@ NEEDLESS: dict[str, str] = {
 
 def word_meant(group: str, name: str, known: Iterable[str]) -> tuple[str, ...]:
     """A help line for an unknown type: what others call so, else the nearest of the known."""
-    ours = TYPES.get(group, {}).get(name)
-    return _or(ours) if ours else did_you_mean(name, known)
+    if name in ("None", "none", "nil"):
+        return ("write null, or leave it out",)
+    called = CALLED.fullmatch(name)
+    if called is None or called["name"] == name:
+        ours = TYPES.get(group, {}).get(name)
+        return _or(ours) if ours else did_you_mean(name, known)
+    known = list(known)
+    return _or(TYPES.get(group, {}).get(called["name"], ())) or written_out(called, known)
+
+
+def written_out(called: re.Match[str], known: list[str]) -> tuple[str, ...]:
+    """A help line for a call as Python has it: `Dense(units=64)` is {type: Dense, units: 64}."""
+    name = called["name"]
+    near = (
+        name if name in known else next(iter(nearest(name, [*known, *map(str.lower, known)])), "")
+    )
+    given = [part.split("=", 1) for part in (called["given"] or "").split(",") if "=" in part]
+    if not near or not given:
+        return _or([near] if near else [])
+    listed = ", ".join(f"{key.strip()}: {value.strip()}" for key, value in given)
+    return (f"write {{type: {near}, {listed}}}",)
 
 
 def argument_meant(name: str, known: Iterable[str]) -> tuple[str, ...]:
     """A help line for an unknown argument or key, the same way."""
     known = list(known)
-    ours = tuple(one for one in ARGUMENTS.get(name, ()) if one in known)
+    ours = _theirs(name, known)
     if ours:
         return _or(ours)
     return did_you_mean(name, known) or ((NEEDLESS[name],) if name in NEEDLESS else ())
 
 
-def _or(names: tuple[str, ...]) -> tuple[str, ...]:
+def comma_meant(entry: Entry) -> tuple[str, ...]:
+    """A help line for a key that is the rest of a list, `from: a, b`, or of a number, `0,001`."""
+    key, value = entry.key, entry.value
+    if not isinstance(value, Scalar) or value.text or value.quoted:
+        return ()
+    before = COMMA.search(key.span.source.lines[key.span.line - 1][: key.span.column - 1])
+    if before is None:
+        return ()
+    name, first = before["name"], before["first"]
+    if key.text.isdigit() and first.isdigit():
+        return (f"a decimal point is a point: write `{name}: {first}.{key.text}`",)
+    return (f"a list stands in brackets: write `{name}: [{first}, {key.text}]`",)
+
+
+def key_meant(name: str, known: Iterable[str]) -> list[str]:
+    """The keys that an unknown one may stand for, the likeliest first."""
+    known = list(known)
+    return _theirs(name, known) or nearest(name, known)
+
+
+def _theirs(name: str, known: list[str]) -> list[str]:
+    ours = (*ARGUMENTS.get(name, ()), *SECTIONS.get(name, ()))
+    return [one for one in ours if one in known]
+
+
+def _or(names: Iterable[str]) -> tuple[str, ...]:
+    if not names:
+        return ()
     return (f"did you mean {' or '.join(f'`{name}`' for name in names)}?",)

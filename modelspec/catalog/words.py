@@ -93,6 +93,10 @@ class Words:
         self.report.error("wrong-value", "a layer cannot stand here", node.span)
         raise Reported
 
+    def beside(self, cls: type[Word]) -> tuple[str, ...]:
+        """The keys that may stand beside the arguments of a word."""
+        return ()
+
     def word(self, group: str, node: Node) -> Word:
         """The word written at `node`: a bare name, or `{type: Name, argument: value}`."""
         if isinstance(node, Scalar):
@@ -108,9 +112,16 @@ class Words:
                 f"one of the {group} is written as a name or as `{{type: Name, ...}}`",
                 node.span,
                 "this has no `type`",
+                help=next((f"write {{type: {name}}}" for name in self.named(group, node)), ""),
             )
             raise Reported
         return self.called(group, name, [e for e in node.entries if e.key.text != "type"], node)
+
+    @staticmethod
+    def named(group: str, node: Mapping) -> list[str]:
+        """The words of a group that the keys or values of a mapping name."""
+        texts = [e.value.text for e in node.entries if isinstance(e.value, Scalar)]
+        return [text for text in (*texts, *node.keys()) if find(group, text) is not None]
 
     def called(
         self, group: str, name: Scalar, entries: list[Entry] | tuple[()], place: Node
@@ -223,17 +234,19 @@ class Words:
         )
 
     def unknown_argument(self, cls: type[Word], entry: Entry, taken: set[str]) -> None:
-        from modelspec.catalog.legacy import argument_meant
+        from modelspec.catalog.legacy import argument_meant, comma_meant
 
-        known = list(cls.arguments)
+        known = [*cls.arguments, *self.beside(cls)]
         near = argument_meant(entry.key.text, known)
-        listed = ", ".join(f"`{k}`" for k in known)
+        listed = ", ".join(f"`{k}`" for k in cls.arguments)
         self.report.error(
             "unknown-argument",
             f"{cls.called()} has no argument `{entry.key.text}`",
             entry.key.span,
             "unknown",
-            help=near or (f"it takes {listed}" if known else "it takes no arguments"),
+            help=comma_meant(entry)
+            or near
+            or (f"it takes {listed}" if listed else "it takes no arguments"),
             fix=respelled(entry.key.text, entry.key.span, known, taken),
         )
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from modelspec.language.values import REQUIRED, Int, Kind, Mismatch, Reader, fact
+from modelspec.language.values import REQUIRED, Int, Kind, Mismatch, Reader, arithmetic, fact
 from modelspec.source.tree import Mapping, Node, Scalar, Sequence
+
+
+def bracketed(node: Node) -> tuple[str, ...]:
+    """Help where one size, or a tuple as in Python, stands for a list."""
+    if not isinstance(node, Scalar):
+        return ()
+    inside = node.text.strip("() ").rstrip(", ")
+    if isinstance(node.value, int) or re.fullmatch(r"[\w.]+(?:\s*,\s*[\w.]+)*", inside):
+        return (f"write a list: [{inside.replace('None', 'null')}]",)
+    return ()
 
 
 class ListOf(Kind[list[Any]]):
@@ -58,9 +69,18 @@ class Sizes(Kind[tuple[int, ...]]):
         rank: int = owner.rank
         if isinstance(node, Sequence):
             if len(node.items) != rank:
-                raise Mismatch(f"this has {len(node.items)}, not {rank}", node)
+                raise Mismatch(
+                    f"this has {len(node.items)}, not {rank}", node, self.fitting(node, rank)
+                )
             return tuple(self.item.read(item, reader, owner) for item in node.items)
         return (self.item.read(node, reader, owner),) * rank
+
+    def fitting(self, node: Sequence, rank: int) -> tuple[str, ...]:
+        """Help for a list of another length: as many of its first, or of it alone."""
+        first = node.items[0] if node.items else None
+        if not isinstance(first, Scalar) or not isinstance(first.value, int):
+            return ()
+        return (f"write [{', '.join([first.text] * rank)}], or {first.text} for every axis",)
 
     def noun(self) -> str:
         return f"{self.item.noun()}, or one for each spatial axis"
@@ -81,8 +101,7 @@ class Dims(Kind[tuple[Any, ...]]):
 
     def value(self, node: Node, reader: Reader, owner: Any) -> tuple[Any, ...]:
         if not isinstance(node, Sequence):
-            raise Mismatch(fact(node), node, (f"write a list: [{node.text}]",) if isinstance(
-                node, Scalar) and isinstance(node.value, int) else ())  # fmt: skip
+            raise Mismatch(fact(node), node, bracketed(node))
         return tuple(self.dim(item) for item in node.items)
 
     def dim(self, node: Node) -> Any:
@@ -94,9 +113,11 @@ class Dims(Kind[tuple[Any, ...]]):
                 if value < self.lowest:
                     raise Mismatch(f"{value} is not a size", node)
                 return value
+            if value == "None":
+                raise Mismatch("`None` is a string", node, ("write null for any size",), "null")
             if isinstance(value, str) and value.isidentifier():
                 return value
-        raise Mismatch(f"{fact(node)}, not a size", node)
+        raise Mismatch(f"{fact(node)}, not a size", node, arithmetic(node))
 
     def noun(self) -> str:
         return "a shape, such as [28, 28, 1]"

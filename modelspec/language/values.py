@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
+from modelspec.source.fixes import respelled
+from modelspec.source.scalars import plain
+from modelspec.source.suggest import did_you_mean
 from modelspec.source.tree import Mapping, Scalar, Sequence
 
 if TYPE_CHECKING:
     from modelspec.source.tree import Node
 
 T = TypeVar("T")
+SUM = re.compile(r"[\d.]+(?:\s*(?:\*\*?|//?|[-+])\s*[\d.]+)+")
 
 
 class Required:
@@ -64,6 +69,13 @@ def fact(node: Node) -> str:
     if isinstance(value, str):
         return f"`{value}` is a string" if 0 < len(value) < 40 else "this is a string"
     return f"this is {node.text}"
+
+
+def arithmetic(node: Node) -> tuple[str, ...]:
+    """Help where a sum stands as it is: `28 * 28`."""
+    if isinstance(node, Scalar) and SUM.fullmatch(node.text):
+        return (f'write "${{{node.text}}}"',)
+    return ()
 
 
 class Kind(Generic[T]):
@@ -149,6 +161,31 @@ class Number(Kind[T]):
             and (self.below is None or value < self.below)
         )
 
+    def misread(self, node: Node) -> Mismatch:
+        """What is wrong with a value that is no such number, and what was likely meant."""
+        if not isinstance(node, Scalar):
+            return Mismatch(fact(node), node)
+        meant = plain(node.text.rstrip(", ")) if isinstance(node.value, str) else node.value
+        if isinstance(meant, bool) or not isinstance(meant, int | float):
+            return Mismatch(fact(node), node, arithmetic(node))
+        if isinstance(node.value, str) and self.takes(meant):
+            text = node.text.strip(", ")
+            how = ", without quotes" if node.quoted else ""
+            sure = text if node.span.text.strip("\"'") == node.text else None
+            return Mismatch(fact(node), node, (f"write {text}{how}",), sure)
+        percent = 1 < meant <= 100 and meant == int(meant) and self.takes(meant / 100)
+        if percent and 1 in (self.max, self.below):
+            return Mismatch(fact(node), node, (f"{meant:g} % is {meant / 100:g}",))
+        return Mismatch(f"this is {node.text}", node, self.beside(meant))
+
+    def beside(self, value: float) -> tuple[str, ...]:
+        """Help for a number that may not stand there."""
+        return ()
+
+    def takes(self, value: float) -> bool:
+        """Whether this number may stand there."""
+        return math.isfinite(value) and self.within(value)
+
     def limits(self) -> dict[str, float]:
         named = {
             "minimum": self.min,
@@ -165,11 +202,18 @@ class Int(Number[int]):
     def value(self, node: Node, reader: Reader, owner: Any) -> int:
         if isinstance(node, Scalar) and isinstance(node.value, int | float):
             number = node.value
-            if not isinstance(number, bool) and math.isfinite(number) and number == int(number):
-                if not self.within(number):
-                    raise Mismatch(f"this is {node.text}", node)
+            if not isinstance(number, bool) and self.takes(number):
                 return int(number)
-        raise Mismatch(fact(node), node)
+        raise self.misread(node)
+
+    def takes(self, value: float) -> bool:
+        return super().takes(value) and value == int(value)
+
+    def beside(self, value: float) -> tuple[str, ...]:
+        if not math.isfinite(value):
+            return ()
+        whole = {str(n) for n in (math.floor(value), math.ceil(value)) if self.takes(n)}
+        return (f"write {' or '.join(sorted(whole))}",) if whole else ()
 
     def noun(self) -> str:
         return "an integer" + bounds(self.min, self.above, self.max, self.below)
@@ -184,11 +228,9 @@ class Float(Number[float]):
     def value(self, node: Node, reader: Reader, owner: Any) -> float:
         if isinstance(node, Scalar) and isinstance(node.value, int | float):
             number = node.value
-            if not isinstance(number, bool):
-                if math.isnan(number) or not self.within(number):
-                    raise Mismatch(f"this is {node.text}", node)
+            if not isinstance(number, bool) and not math.isnan(number) and self.within(number):
                 return float(number)
-        raise Mismatch(fact(node), node)
+        raise self.misread(node)
 
     def noun(self) -> str:
         return "a number" + bounds(self.min, self.above, self.max, self.below)
@@ -210,7 +252,7 @@ class Bool(Kind[bool]):
         if text in ("no", "off", "n"):
             help = ("write `false`: YAML 1.2 reads `no` and `off` as strings",)
             raise Mismatch(fact(node), node, help, "false")
-        raise Mismatch(fact(node), node)
+        raise Mismatch(fact(node), node, did_you_mean(text, ("true", "false")))
 
     def noun(self) -> str:
         return "true or false"
@@ -253,9 +295,6 @@ class Choice(Kind[Any]):
             if node.value in self.options and not isinstance(node.value, bool):
                 return node.value
             if isinstance(node.value, str):
-                from modelspec.source.fixes import respelled
-                from modelspec.source.suggest import did_you_mean
-
                 words = [o for o in self.options if isinstance(o, str)]
                 near = did_you_mean(node.value, words)
                 fix = respelled(node.value, node.span, words)

@@ -6,6 +6,7 @@ from typing import Any
 
 from modelspec.language import dtypes, shapes
 from modelspec.language.shapes import Clash
+from modelspec.model.advice import on_input
 from modelspec.model.env import LOST, Env, flat
 from modelspec.model.graph import Graph, Program, Tensor
 from modelspec.model.heads import heads
@@ -116,63 +117,55 @@ class Checker:
         assert body is not None
         bound: dict[str, Any] = {}
         for one, given in zip(body.inputs, arguments, strict=True):
-            if not self.enters(call, definition, one, given, bound):
+            if not self.enters(call, one, given, bound):
                 return
         for one, given in zip(body.inputs, arguments, strict=True):
             # A part's input stands for a tensor of the whole graph.
             inner.values[one.stands_for.origin if isinstance(one, Cut) else one] = [given]
-        given = (definition, *((t.shape, t.dtype) for t in flat(arguments)))
-        if given in self.failed:
+        inputs = (definition, *((t.shape, t.dtype) for t in flat(arguments)))
+        if inputs in self.failed:
             return
         before = len(self.report.errors)
         self.calls(body, inner, program, name)
         if len(self.report.errors) > before:
-            self.failed.add(given)
+            self.failed.add(inputs)
         for error in self.report.errors[before:]:
             # The fault may lie in the call as well as in the graph: show both.
             error.also += (Label(call.span, f"inside this call of `{definition.title}`"),)
 
-    def enters(
-        self, call: Call, definition: Definition, one: Input, given: Tensor, bound: dict[str, Any]
-    ) -> bool:
+    def enters(self, call: Call, one: Input, given: Tensor, bound: dict[str, Any]) -> bool:
         """Whether a tensor fits a graph's input; words in the input's shape are bound."""
         if one.shape is None:
             return True
         assert given.shape is not None
-        what = definition.name or "the graph"
         if len(given.shape) != len(one.shape):
-            self.report.error(
-                "wrong-rank",
-                f"input `{one.name}` of `{what}` is {shapes.show(one.shape)}",
-                call.from_span or call.span,
-                f"`{given.name}` is {shapes.show(given.shape)}",
-                also=[(one.span, f"`{one.name}` is declared here")],
-            )
-            return False
+            return self.stays_out(call, one, "wrong-rank", given)
         for wanted, dim in zip(one.shape, given.shape, strict=True):
             if isinstance(wanted, str):
                 wanted = bound.setdefault(wanted, dim)
             try:
                 shapes.join(wanted, dim)
             except Clash:
-                self.report.error(
-                    "wrong-shape",
-                    f"input `{one.name}` of `{what}` is {shapes.show(one.shape)}",
-                    call.from_span or call.span,
-                    f"`{given.name}` is {shapes.show(given.shape)}",
-                    also=[(one.span, f"`{one.name}` is declared here")],
-                )
-                return False
+                return self.stays_out(call, one, "wrong-shape", given)
         if one.dtype is not None and dtypes.sort(one.dtype) != dtypes.sort(given.dtype):
-            self.report.error(
-                "wrong-dtype",
-                f"input `{one.name}` of `{what}` is {one.dtype}",
-                call.from_span or call.span,
-                f"`{given.name}` is {given.dtype}",
-                also=[(one.span, f"`{one.name}` is declared here")],
-            )
-            return False
+            return self.stays_out(call, one, "wrong-dtype", given)
         return True
+
+    def stays_out(self, call: Call, one: Input, code: str, given: Tensor) -> bool:
+        """Report a tensor that does not fit a graph's input."""
+        of_shape = code != "wrong-dtype"
+        wanted = shapes.show(one.shape or ()) if of_shape else one.dtype
+        found = shapes.show(given.shape or ()) if of_shape else given.dtype
+        help = on_input(call, one.shape or (), given, self.graph.program) if of_shape else ""
+        self.report.error(
+            code,
+            f"input `{one.name}` of `{call.definition.name or 'the graph'}` is {wanted}",
+            call.from_span or call.span,
+            f"`{given.name}` is {found}",
+            also=[(one.span, f"`{one.name}` is declared here")],
+            help=help,
+        )
+        return False
 
     # -- limits ----------------------------------------------------------------------------
 

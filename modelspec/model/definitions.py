@@ -8,6 +8,7 @@ from modelspec.catalog.words import Words, alike, find
 from modelspec.language.dtypes import FLOATS
 from modelspec.language.kinds import Reported
 from modelspec.language.layer import Layer
+from modelspec.language.word import Word
 from modelspec.model.callees import callee
 from modelspec.model.modules import module
 from modelspec.model.parts import cut
@@ -36,6 +37,9 @@ class LayerWords(Words):
     def __init__(self, resolver: Resolver, scope: Scope, outer: Definition) -> None:
         super().__init__(resolver.report)
         self.resolver, self.scope, self.outer = resolver, scope, outer
+
+    def beside(self, cls: type[Word]) -> tuple[str, ...]:
+        return (*CALL_KEYS, *OWN_KEYS) if cls.group == "layers" else ()
 
     def entry(self, node: Node) -> Definition:
         written = self.resolver.as_entry(node, "layer")
@@ -134,7 +138,16 @@ class Definitions:
                 fix = respelled(text, span, KINDS)
                 self.report.error("unknown-key", rule, span, "unknown", help=near, fix=fix)
                 return
-        self.report.error("missing-key", rule, written.span, "this has none")
+        named = next((e.key.text for e in written.entries if find("layers", e.key.text)), "")
+        self.report.error(
+            "missing-key",
+            rule,
+            written.span,
+            "this has none",
+            help=f"write {{type: {named}, ...}}"
+            if named
+            else "say what it is: {type: Dense, ...}, or what it calls: {use: name, ...}",
+        )
 
     def only(self, written: Mapping, known: tuple[str, ...]) -> None:
         for entry in written.entries:
@@ -292,11 +305,12 @@ class Definitions:
                     entry.key.span,
                     "unknown",
                     also=[(block.span, f"`{block.name}` is defined here")],
-                    help=did_you_mean(entry.key.text, known.keys())
+                    help=did_you_mean(entry.key.text, [*known.keys(), *CALL_KEYS, *OWN_KEYS])
                     or (f"it has {listed}" if known else "it has no `params`"),
                 )
         definition.block = block.name
         params = block.params.declare(section, given)
+        misled = len(given) < len(entries)
         with self.resolver.inside(f"block `{block.name}`", name.span, block) as entered:
             if entered:
                 before = len(self.report.errors)
@@ -305,3 +319,5 @@ class Definitions:
                     if error.span is not None and "${" in error.span.text:
                         # The value came from this use of the block.
                         error.also += (Label(name.span, f"in this use of `{block.name}`"),)
+        if misled:
+            definition.body = None  # what else it gets wrong may come from that

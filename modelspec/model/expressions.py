@@ -35,6 +35,14 @@ class Values(Protocol):
     def __getitem__(self, name: str) -> Any: ...
 
 
+class Spoilt(Exception):
+    """It names a parameter whose own value could not be had, which has been reported."""
+
+
+#: The value of such a parameter.
+SPOILT: Any = object()
+
+
 class BadExpression(Exception):
     """What is wrong with it; `name` is set where it names an unknown parameter."""
 
@@ -44,7 +52,7 @@ class BadExpression(Exception):
 
 
 def evaluate(text: str, params: Values) -> Any:
-    """The value of the expression; raises BadExpression."""
+    """The value of the expression; raises BadExpression, or Spoilt."""
     if len(text) > LONGEST:
         raise BadExpression(f"this is longer than {LONGEST} characters")
     tokens = _tokens(text)
@@ -102,6 +110,8 @@ class _Parser:
         if kind == "name":
             if text not in self.params:
                 raise BadExpression(f"no parameter is called `{text}`", text)
+            if self.params[text] is SPOILT:
+                raise Spoilt
             return self.params[text]
         if text == "(":
             value = self.expression(0, depth + 1)

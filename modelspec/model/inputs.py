@@ -16,6 +16,12 @@ from modelspec.source.tree import Mapping, Node, Scalar
 if TYPE_CHECKING:
     from modelspec.model.resolve import Resolver
 
+#: What others call the dtypes.
+DTYPES_MEANT = {
+    "int": "int32", "integer": "int32", "long": "int64", "short": "int16", "byte": "uint8",
+    "float": "float32", "double": "float64", "half": "float16", "boolean": "bool",
+    "str": "string", "text": "string", "object": "string",
+}  # fmt: skip
 SHAPE = Dims("The shape, without the batch.")
 BATCH_SIZE = Int("Samples in a batch.", min=1)
 KEYS = ("shape", "dtype", "batch_size", "allow")
@@ -62,7 +68,7 @@ class Inputs:
                     "an input's `dtype` is one of " + ", ".join(DTYPES),
                     dtype.span,
                     "unknown",
-                    help=did_you_mean(text, DTYPES),
+                    help=did_you_mean(DTYPES_MEANT.get(text.lower(), text), DTYPES),
                     fix=respelled(text, dtype.span, DTYPES),
                 )
         if shape is None:

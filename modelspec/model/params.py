@@ -6,7 +6,7 @@ import re
 from itertools import islice
 from typing import Any
 
-from modelspec.model.expressions import BadExpression, evaluate
+from modelspec.model.expressions import SPOILT, BadExpression, Spoilt, evaluate
 from modelspec.source.diagnostics import Report
 from modelspec.source.suggest import did_you_mean
 from modelspec.source.text import Span
@@ -77,7 +77,8 @@ class Params:
             node = (given or {}).get(name)
             # What is given was substituted where it stands; a default sees the ones before it.
             value = node if node is not None else inner.substitute(entry.value)
-            inner.declared[name] = Param(name, to_plain(value), entry.key.span)
+            meant = SPOILT if self.is_spoilt(value) else to_plain(value)
+            inner.declared[name] = Param(name, meant, entry.key.span)
         return inner
 
     def substitute(self, node: Node) -> Node:
@@ -95,6 +96,14 @@ class Params:
         if all(new is e.value for e, new in entries):
             return node
         return Mapping([Entry(e.key, new) for e, new in entries], node.span)
+
+    def is_spoilt(self, node: Node) -> bool:
+        """Whether a part of it could not be had."""
+        if not self.report.spoilt:
+            return False
+        inside = [] if isinstance(node, Scalar) else node.items if isinstance(node, Sequence) else [
+            entry.value for entry in node.entries]  # fmt: skip
+        return node.span in self.report.spoilt or any(map(self.is_spoilt, inside))
 
     def filled(self, node: Scalar, text: str) -> Node:
         values = Values(self.declared)
@@ -116,8 +125,10 @@ class Params:
                 bad.fact,
                 help=near or (f"the parameters here: {listed}" if bad.name else ()),
             )
-            self.report.spoilt.add(node.span)
-            return Scalar(None, node.text, True, node.span)
+        except Spoilt:
+            pass
+        self.report.spoilt.add(node.span)
+        return Scalar(None, node.text, True, node.span)
 
     @staticmethod
     def shown(value: Any) -> str:

@@ -9,9 +9,9 @@ from modelspec.catalog.words import Words
 from modelspec.language.kinds import Float, Mismatch, Reported
 from modelspec.source import tree
 from modelspec.source.codes import CODES
-from modelspec.source.diagnostics import Report
+from modelspec.source.diagnostics import Edit, Report
 from modelspec.source.fixes import respelled
-from modelspec.source.suggest import did_you_mean, nearest
+from modelspec.source.suggest import did_you_mean
 from modelspec.source.tree import Entry, Mapping, Node, Scalar
 
 
@@ -25,6 +25,7 @@ def read_word(words: Words, group: str, node: Node) -> Any:
             f"one of the {group} is a name, or {{type: Name, argument: value}}",
             wrong.node.span,
             wrong.fact,
+            help=wrong.help,
         )
     except Reported:
         pass
@@ -35,7 +36,14 @@ def read_number(kind: Float, node: Node, key: str, words: Words) -> float | None
     try:
         return kind.value(node, words, None)
     except Mismatch as wrong:
-        words.report.error("wrong-value", f"`{key}` is {kind.noun()}", wrong.node.span, wrong.fact)
+        words.report.error(
+            "wrong-value",
+            f"`{key}` is {kind.noun()}",
+            wrong.node.span,
+            wrong.fact,
+            help=wrong.help,
+            fix=None if wrong.meant is None else Edit(wrong.node.span, wrong.meant),
+        )
         return None
 
 
@@ -48,6 +56,8 @@ def sections_of(node: Mapping, known: Sequence[str], report: Report) -> Mapping:
 
     A misspelt one is read as what it was meant to be: what refers to it is no further fault.
     """
+    from modelspec.catalog.legacy import key_meant
+
     kept: list[Entry] = []
     for entry in node.entries:
         key = entry.key.text
@@ -55,9 +65,9 @@ def sections_of(node: Mapping, known: Sequence[str], report: Report) -> Mapping:
             kept.append(entry)
             continue
         unknown_key(entry, known, report, node)
-        near = nearest(key, known)
-        if near and node.get(near[0]) is None:
-            kept.append(Entry(Scalar(near[0], near[0], False, entry.key.span), entry.value))
+        meant = next((one for one in key_meant(key, known) if one not in node), None)
+        if meant is not None:
+            kept.append(Entry(Scalar(meant, meant, False, entry.key.span), entry.value))
     return Mapping(kept, node.span)
 
 

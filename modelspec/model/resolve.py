@@ -164,7 +164,7 @@ class Resolver:
                         )
                 made = Definitions(self, scope).make(written, name, owner, entry.key.span)
             del scope.pending[name]
-            if made is None:
+            if made is None or (made.layer is None and made.body is None):
                 scope.broken.add(name)
                 scope.later.discard(name)
             else:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from modelspec.model.params import Params
 from modelspec.model.spec import Call, Definition, Input, Ref
-from modelspec.source.diagnostics import Report
+from modelspec.source.diagnostics import Edit, Report
 from modelspec.source.fixes import respelled
 from modelspec.source.suggest import Candidates, did_you_mean
 from modelspec.source.text import Span
@@ -214,6 +214,9 @@ class Scope:
             f"no node {node}",
             also=[(call.span, f"`{name}@{call.node}` is this call") for call in nodes[:8]]
             or [(definition.span, "defined here")],
+            help="the nodes here: " + ", ".join(f"`{name}@{call.node}`" for call in nodes[:8])
+            if nodes
+            else f"call it first: {{use: {name}, from: ...}}",
         )
         raise Lost
 
@@ -260,6 +263,10 @@ class Scope:
             near = ("a graph sees its own inputs only: add it to the graph's `inputs`",)
             fix = None
         tensors = (name for name, one in self.things.items() if self.is_tensor(one))
+        words = text.split()
+        if len(words) > 1 and all(word in self.things for word in words):
+            near = (f"separate them with commas: [{', '.join(words)}]",)
+            fix = Edit(span, ", ".join(words)) if span.text == text else None
         known = ", ".join(f"`{one}`" for one in islice(tensors, 12))
         self.report.error(
             "unknown-name",

@@ -8,7 +8,7 @@ from modelspec.catalog.words import bind
 from modelspec.language import dtypes, shapes
 from modelspec.language.layer import Layer, Port, Reject, Weight
 from modelspec.language.shapes import Clash, Shape
-from modelspec.model.advice import on_rank
+from modelspec.model.advice import on_join, on_rank
 from modelspec.model.calls import ports_of
 from modelspec.model.env import Env, each, flat
 from modelspec.model.graph import Owner, Program, Step, Tensor
@@ -55,12 +55,12 @@ class Steps:
         ):
             return []
         step = Step(name, call, definition, definition.dtype or "float32")
-        made = self.made(step, call, arguments)
+        made = self.made(step, call, arguments, program)
         if made is None or not self.own(definition, made, call, arguments):
             return []
         return self.put(step, arguments, made, program)
 
-    def made(self, step: Step, call: Call, arguments: list[Any]) -> Made | None:
+    def made(self, step: Step, call: Call, arguments: list[Any], program: Program) -> Made | None:
         """What the layer gives for these inputs; None after reporting why it cannot."""
         layer = step.layer
         inputs = [each(given, lambda t: t.shape) for given in arguments]
@@ -79,9 +79,9 @@ class Steps:
                 list(layer.carried(*inputs)),
             )
         except Reject as rejected:
-            self.rejected(rejected, call, step.definition, arguments)
+            self.rejected(rejected, call, step.definition, arguments, program)
         except Clash as clash:
-            self.clash(clash, call, arguments)
+            self.clash(clash, call, arguments, program)
         return None
 
     def put(self, step: Step, arguments: list[Any], made: Made, program: Program) -> list[Tensor]:
@@ -275,7 +275,12 @@ class Steps:
         return False
 
     def rejected(
-        self, rejected: Reject, call: Call, definition: Definition, given: list[Any]
+        self,
+        rejected: Reject,
+        call: Call,
+        definition: Definition,
+        given: list[Any],
+        program: Program,
     ) -> None:
         spans = definition.layer.__dict__.get("spans", {}) if definition.layer else {}
         place = spans.get(rejected.argument) or call.from_span or call.span
@@ -288,16 +293,17 @@ class Steps:
             place,
             f"`{rejected.argument}`" if named else "",
             also=[] if rejected.argument == "type" else seen(given),
-            help=rejected.help or (),
+            help=([] if argued else on_join(flat(given), program)) or rejected.help or (),
         )
 
-    def clash(self, clash: Clash, call: Call, given: list[Any]) -> None:
+    def clash(self, clash: Clash, call: Call, given: list[Any], program: Program) -> None:
         self.report.error(
             "shapes-differ",
             f"the inputs of `{call.definition.kind}` have shapes that go together",
             call.from_span or call.span,
             str(clash),
             also=seen(given),
+            help=on_join(flat(given), program),
         )
 
 

@@ -192,6 +192,7 @@ class Builder:
         else:
             if top.flow and isinstance(node, Scalar) and not node.text and not node.quoted:
                 self.refused.missing_space(top.key, node)
+                self.refused.tuple(top.key, [entry.value for entry in top.node.entries])
             top.node.entries.append(Entry(top.key, node))
             top.key = None
 

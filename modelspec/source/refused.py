@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .diagnostics import Edit, Report
-from .nodes import Sequence
+from .nodes import Scalar, Sequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .nodes import Node, Scalar
+    from .nodes import Node
     from .text import Span
 
 MAX_ERRORS = 100
@@ -74,6 +74,16 @@ class Refusals:
             help=f"write `{_short(name)}: {_short(rest)}`",
             fix=Edit(key.span, f"{name}: {rest}"),
         )
+
+    def tuple(self, key: Scalar, before: list[Node]) -> None:
+        """`{size: (3, 3)}` is `size: (3` and a key `3)` to YAML."""
+        opened = [n for n in before if isinstance(n, Scalar) and n.text.startswith("(")]
+        if key.quoted or not key.text.endswith(")") or not opened:
+            return
+        span = opened[-1].span.to(key.span)
+        listed = f"[{span.text[1:-1].strip()}]"
+        self.add("syntax", "a list stands in square brackets", span, "these are round",
+                 help=f"write {listed}", fix=Edit(span, listed))  # fmt: skip
 
     def bad_key(self, node: Node) -> None:
         kind = "a list" if isinstance(node, Sequence) else "a mapping"

@@ -46,6 +46,14 @@ def resolve(text: str) -> Value:
     return _number(text)
 
 
+def plain(text: str) -> Value:
+    """The value that a quoted text would have without its quotes."""
+    try:
+        return resolve(text.strip())
+    except TooLong:
+        return text
+
+
 def _number(text: str) -> Value:
     if _INTEGER.match(text):
         _bound(text)

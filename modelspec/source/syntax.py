@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .diagnostics import Edit
 from .text import Span
 
@@ -17,6 +19,7 @@ _INDICATED = (
     "while scanning an anchor",
     "while scanning a block scalar",
 )
+_NO_COLON = re.compile(r"\s*(?:- )?([\w.-]+) +([\[{])")
 _ESCAPE_PROBLEMS = ("escape", "hexdecimal", "hexadecimal")
 
 
@@ -130,9 +133,9 @@ class Fault:
             return
         place = self.here()
         if self.at_end():
-            label, place = "the text ends here", self.last_place()
-        elif self.char == ":" and self.line > start.line and ":" not in self.head:
-            label, place = "a new entry begins here", self.entry_before()
+            label, place = "the text ends here", self.source.end_above(len(self.source.lines) + 1)
+        elif self.line > start.line and (not self.head.strip() or self.begins_an_entry()):
+            label, place = f"`,` or `{closing}` is missing here", self.source.end_above(self.line)
         elif self.char and self.char in "]}":
             label = f"`{self.char}` does not close `{bracket}`"
         else:
@@ -145,8 +148,12 @@ class Fault:
             also=((Span(self.source, start.line, start.column, start.line, start.column + 1),
                    f"`{bracket}` is opened here"),),
             help=f"close it with `{closing}`, or put a comma between the entries"
-            if label.startswith(("expected", "a new")) else f"close it with `{closing}`",
+            if "," in label else f"close it with `{closing}`",
         )  # fmt: skip
+
+    def begins_an_entry(self) -> bool:
+        """Whether the line's first key ends at the fault."""
+        return self.char == ":" and ":" not in self.head
 
     def word_behind_a_space(self) -> Span | None:
         """In `{type: Dense units: 3}`, YAML took `Dense units` for one text: the place of `units`.
@@ -187,6 +194,13 @@ class Fault:
         if last is not None and last.span.line < self.line:
             self.runs_on(last.span)
             return
+        key = _NO_COLON.match(self.text)
+        if key is not None and key.end() < self.column:
+            word = Span(self.source, self.line, key.start(1) + 1, self.line, key.end(1) + 1)
+            self.add("syntax", "an entry is `key: value`", word, "no `:` behind this key",
+                     help=f"write `{key[1]}: {key[2]}...`",
+                     fix=Edit(word, f"{key[1]}:"))  # fmt: skip
+            return
         self.add(
             "syntax",
             "a line holds one `key: value`",
@@ -219,7 +233,9 @@ class Fault:
         text = self.source.lines[place.line - 1].strip()
         key, colon, value = text.partition(":")
         fact, help = "this line is no entry", ""
-        if not colon:
+        if not colon and "=" in text:
+            fact, help = "this line has no `:`", f"write `{re.sub(' *= *', ': ', text, count=1)}`"
+        elif not colon:
             fact, help = "this line has no `:`", f"add a colon: `{text}:`"
         elif value and not value[0].isspace():
             fact = "the `:` here is followed by no space"
@@ -294,12 +310,6 @@ class Fault:
         """Whether nothing but blanks follows the fault."""
         after = [self.text[self.column - 1 :], *self.source.lines[self.line :]]
         return not any(map(str.strip, after))
-
-    def last_place(self) -> Span:
-        """Right behind the last character that is no blank."""
-        lines = self.source.lines
-        last = max(number for number, line in enumerate(lines, 1) if line.strip())
-        return self.at(last, len(lines[last - 1].rstrip()) + 1)
 
     def aligned(self) -> bool:
         """Whether the fault stands in the column where the collection around it began."""

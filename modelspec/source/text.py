@@ -88,6 +88,14 @@ class Source:
         start = len(text) - len(text.lstrip()) + 1
         return Span(self, line, start, line, max(start, len(text.rstrip()) + 1))
 
+    def end_above(self, line: int) -> Span:
+        """Right behind what ends above a line, blank lines and comments left out."""
+        at = line - 1
+        while at > 1 and not self.lines[at - 1].split("#")[0].strip():
+            at -= 1
+        column = len(self.lines[at - 1].split(" #")[0].rstrip()) + 1
+        return Span(self, at, column, at, column + 1)
+
     def __repr__(self) -> str:
         return f"Source({self.path!r})"
 

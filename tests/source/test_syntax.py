@@ -53,7 +53,7 @@ def test_syntax_errors_say_what_to_do(snapshot):
 
 
 @pytest.mark.parametrize(("text", "code", "line", "column"), [
-    ("a: [1, 2\nb: 3\n", "unclosed-bracket", 2, 1),
+    ("a: [1, 2\nb: 3\n", "unclosed-bracket", 1, 9),
     ("a: {b: 1\n\n\n", "unclosed-bracket", 1, 9),
     ("a: 1\n b: 2\n", "bad-indent", 2, 2),
     ("a:\n\tb: 1\n", "tab-indent", 2, 1),
