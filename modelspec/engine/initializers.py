@@ -92,7 +92,8 @@ def orthogonal(word: words.Orthogonal, draws: Draws) -> Tensor:
     q, r = torch.linalg.qr(Draws(tall, draws.dtype, draws.generator).normal(0.0, 1.0))
     q *= torch.sign(torch.diagonal(r))  # so that every orthogonal matrix is equally likely
     matrix: Tensor = q.T if rows < columns else q
-    return word.gain * matrix.reshape(shape)
+    # In memory as a file has it: a run that is resumed takes the same of torch's kernels.
+    return (word.gain * matrix.reshape(shape)).contiguous()
 
 
 def unit_forget_bias(word: words.UnitForgetBias, draws: Draws) -> Tensor:

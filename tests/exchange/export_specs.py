@@ -12,6 +12,7 @@ from torch import Tensor
 import modelspec
 from modelspec.catalog.words import find
 from modelspec.engine.module import Module
+from modelspec.exchange.export import vocabulary
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "modelspec" / "catalog" / "examples"
@@ -68,8 +69,11 @@ def randomised(module: Module) -> Module:
 
 
 def drawn(module: Module, batch: int, seed: int = 3) -> dict[str, Tensor]:
-    """Random inputs; integers below 5, and sizes that the spec leaves open are 7."""
+    """Random inputs; integers below 5 or what a table has, and sizes that the spec leaves open are
+    7.
+    """
     generator = torch.Generator().manual_seed(seed + batch)
+    highest = min(5, vocabulary(module.graph.program))
     found = {}
     for name, id in module.graph.program.inputs.items():
         tensor = module.graph.program.tensors[id]
@@ -81,5 +85,5 @@ def drawn(module: Module, batch: int, seed: int = 3) -> dict[str, Tensor]:
             found[name] = torch.randn(dims, generator=generator).to(dtype)
         else:
             low = int("x2" in name)  # a divisor
-            found[name] = torch.randint(low, 5, dims, generator=generator).to(dtype)
+            found[name] = torch.randint(low, highest, dims, generator=generator).to(dtype)
     return found

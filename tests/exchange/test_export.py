@@ -3,73 +3,22 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 import torch
 
 import modelspec
 from modelspec.cli.shell import run as cli
-from modelspec.engine.module import Module
 from modelspec.engine.run import build
 from modelspec.exchange import export_python
-from modelspec.exchange.export import BATCHES, difference, export, export_run
+from modelspec.exchange.export import export_run
 from modelspec.exchange.python.source import python_source
-from tests.exchange.export_specs import ROOT, drawn, examples, module_of, randomised
+from tests.exchange.export_specs import ROOT
 
-FAMILIES = (
-    "core", "activation", "convolution", "pooling", "reshaping", "merging", "normalization",
-    "regularization", "recurrent", "wrappers", "attention", "foreign", "ops.elementwise",
-    "ops.pairwise", "ops.reduction", "ops.shaping", "ops.pieces", "ops.product", "constants",
-    "einsum",
-)  # fmt: skip
 GUIDE = (
     "headline", "tweets", "mlp", "residual", "inception", "conv_nodes", "same_digit",
     "sequence_of_mlp", "digits", "resnet", "unet", "vit", "transformer",
 )  # fmt: skip
-
-
-def source_runs_as(module: Module, folder) -> None:
-    """The file's outputs are the engine's, at two batch sizes."""
-    files = export_python.write(module, str(folder / "made.py"))
-    running = export_python.run(module.graph, files)
-    for batch in BATCHES:
-        inputs = drawn(module, batch)
-        with torch.no_grad():
-            wanted = module(inputs)
-        found = running(inputs)
-        for name, value in wanted.items():
-            apart, largest = difference(value, found[name])
-            assert apart <= 1e-6 * max(1.0, largest), (name, apart, largest)
-
-
-@pytest.mark.parametrize("name", GUIDE)
-def test_source_computes_what_the_engine_does(name, tmp_path):
-    source_runs_as(randomised(modelspec.build(str(ROOT / "specs" / f"{name}.yaml"))), tmp_path)
-
-
-CASES = examples(*FAMILIES)
-
-
-@pytest.mark.parametrize("example", [e for _, e in CASES], ids=[i for i, _ in CASES])
-def test_every_layer_is_written_or_refused(example, tmp_path):
-    try:
-        module = module_of(example)
-    except modelspec.Rejected:
-        pytest.skip("no spec of one layer")
-    if why_not(module) is None:
-        source_runs_as(module, tmp_path)
-    else:
-        assert why_not(module) == {"cannot-export"}
-
-
-def why_not(module: Module) -> set[str] | None:
-    """The codes that refuse a source; None where it is written."""
-    try:
-        python_source(module.graph, module.weights())
-    except modelspec.Rejected as rejected:
-        return {one.code for one in rejected.diagnostics}
-    return None
 
 
 def exported(spec: str, form: str, tmp_path):
@@ -132,89 +81,6 @@ def test_a_file_that_differs_does_not_stay(tmp_path, monkeypatch):
     assert sorted(os.listdir(tmp_path)) == before
 
 
-def test_all_that_a_format_cannot_hold_is_said_before_anything_is_written(tmp_path):
-    spec = """
-inputs: {x: [8, 8, 3]}
-layers:
-  - {type: SpectralNormalization, layer: {type: Conv2D, filters: 2, kernel_size: 3}}
-  - {type: UpSampling2D, size: 2, interpolation: lanczos3}
-"""
-    run = build(modelspec.check(spec), str(tmp_path / "run"))
-    with pytest.raises(modelspec.Rejected) as caught:
-        export(run.folder, "python", str(tmp_path / "made.py"))
-    assert [one.code for one in caught.value.diagnostics] == ["cannot-export"] * 2
-    assert os.listdir(tmp_path) == ["run"]
-
-
-def test_the_source_imports_torch_alone_and_names_what_the_spec_names():
-    module = modelspec.build(str(ROOT / "specs" / "video_qa.yaml"))
-    text = python_source(module.graph, module.weights()).text
-    imports = [line for line in text.splitlines() if line.startswith(("import ", "from "))]
-    assert imports == [
-        "from __future__ import annotations", "import json", "import torch",
-        "import torch.nn.functional as F", "from torch import Tensor, nn",
-    ]  # fmt: skip
-    for part in (
-        "class VisionModel(nn.Module)", "self.vision_model = VisionModel()",
-        "encoded_frames = ", "class VideoQa(nn.Module)", "class QuestionEncoder",
-    ):  # fmt: skip
-        assert part in text
-
-
-def test_blocks_that_repeat_are_a_loop():
-    spec = """
-blocks:
-  step:
-    inputs: {x: [null]}
-    layers:
-      y: {type: Dense, units: 8, activation: relu}
-      z: {type: Add, from: [x, y]}
-inputs: {x: [8]}
-layers:
-  stage: {type: step, repeat: 3}
-"""
-    module = modelspec.build(spec)
-    text = python_source(module.graph, module.weights()).text
-    assert "self.stage = nn.Sequential(*[Step() for _ in range(3)])" in text
-    assert text.count("class Step(") == 1
-
-
-def test_names_that_python_keeps_for_itself_are_changed():
-    spec = """
-inputs: {lambda: [4], self: [4]}
-layers:
-  class: {type: Dense, units: 4, from: lambda}
-  forward: {type: Dense, units: 4, from: self}
-  torch: {type: Add, from: [class, forward]}
-"""
-    module = randomised(modelspec.build(spec))
-    text = python_source(module.graph, module.weights()).text
-    compile(text, "made.py", "exec")
-    assert "self.forward_ = nn.Linear(4, 4)" in text
-    assert "class_ = self.class_(lambda_)" in text
-
-
-def test_a_graph_that_is_called_from_two_places_is_written_into_both(tmp_path):
-    spec = """
-inputs: {a: [6], b: [6]}
-shared:
-  whole:
-    inputs: {x: [6]}
-    layers:
-      inner: {type: Dense, units: 6, activation: tanh}
-      last: {type: Dense, units: 2}
-layers:
-  one: {use: whole, from: a}
-  two: {use: whole.inner, from: b}
-  both: {type: Concatenate, from: [one, two, whole.inner]}
-"""
-    try:
-        module = modelspec.build(spec)
-    except modelspec.Rejected:
-        module = modelspec.build(spec.replace(", whole.inner]", "]"))
-    source_runs_as(randomised(module), tmp_path)
-
-
 def test_onnx_has_names_and_a_batch_of_any_size(tmp_path):
     import onnx
 
@@ -250,59 +116,12 @@ def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):
     assert [one.code for one in caught.value.diagnostics] == ["needs-extra"]
 
 
-MASKED = (
-    "{type: LSTM, units: 3}",
-    "{type: LSTM, units: 3, return_sequences: true, zero_output_for_mask: true}",
-    "{type: LSTM, units: 3, return_state: true, activation: relu}",
-    "{type: GRU, units: 3, go_backwards: true}",
-    "{type: GRU, units: 3, reset_after: false, return_sequences: true}",
-    "{type: SimpleRNN, units: 3}",
-    "{type: Bidirectional, layer: {type: LSTM, units: 3, return_sequences: true}}",
-    "{type: Bidirectional, layer: {type: GRU, units: 3}, merge_mode: ave}",
-    "{type: GlobalAveragePooling1D}",
-    "{type: Softmax}",
-    "{type: MultiHeadAttention, num_heads: 2, key_dim: 2, from: [embedding, embedding]}",
-    "{type: Concatenate, from: [embedding, embedding]}",
-    "{type: TimeDistributed, layer: {type: Dense, units: 2}}",
-)
-
-
-@pytest.mark.parametrize("layer", MASKED)
-def test_masks_hold_in_the_source(layer, tmp_path):
-    spec = f"""
-inputs: {{words: {{shape: [6], dtype: int32}}}}
-layers:
-  - {{type: Embedding, input_dim: 9, output_dim: 4, mask_zero: true}}
-  - {layer}
-  - {{type: Flatten}}
-"""
-    module = randomised(modelspec.build(spec))
-    source_runs_as(module, tmp_path)
-
-
 def test_weights_are_a_file_that_starts_another_training(tmp_path):
     made = exported(SHARED, "safetensors", tmp_path)
     assert made.files == [str(tmp_path / "made.safetensors")]
     from modelspec.engine.weights import read
 
     assert list(read(made.files[0])) == ["both.bias", "both.kernel"]
-
-
-def test_what_a_file_is_called_does_not_become_code(tmp_path):
-    module = modelspec.build("inputs: {x: [4]}\nlayers:\n  made: {type: ReLU}\n")
-    files = export_python.write(module, str(tmp_path / 'a" + str(1) + """.py'))
-    text = Path(files[0]).read_text(encoding="utf-8")
-    assert "str(1)" not in text
-    compile(text, "made.py", "exec")
-
-
-def test_a_number_without_end_is_written_as_python_reads_it(tmp_path):
-    spec = """
-inputs: {x: [4]}
-layers:
-  made: {type: ops.Clip, x_min: 0, x_max: .inf}
-"""
-    source_runs_as(modelspec.build(spec).eval(), tmp_path)
 
 
 def test_a_pt2_file_holds_no_pickle(tmp_path):

@@ -7,7 +7,15 @@ from typing import Any
 
 from modelspec.catalog import activations as words
 from modelspec.catalog.layers import activation
-from modelspec.exchange.python.calls import FIRST, SPEC, Out, Site, Unwritten, arguments
+from modelspec.exchange.python.calls import (
+    FIRST,
+    SPEC,
+    Out,
+    Site,
+    Unwritten,
+    arguments,
+    cast,
+)
 
 
 def activated(site: Site, word: Any, text: str, layout: str = SPEC) -> str:
@@ -27,9 +35,10 @@ def activated(site: Site, word: Any, text: str, layout: str = SPEC) -> str:
         given = arguments(text, *(repr(getattr(word, name)) for name in names))
         return f"{function}({given})"
     if kind in ALONG:
-        return f"{ALONG[kind]}({text}, dim={axis})"
+        function = site.piece("sparsemax") if kind is words.Sparsemax else ALONG[kind]
+        return f"{function}({text}, dim={axis})"
     if kind is words.Gelu:
-        return f"F.gelu({text}, approximate='tanh')" if word.approximate else f"F.gelu({text})"
+        return f'F.gelu({text}, approximate="tanh")' if word.approximate else f"F.gelu({text})"
     if kind is words.Relu:
         return relu(site, word, text)
     if kind in WRITTEN:
@@ -52,6 +61,7 @@ WITH: dict[type, tuple[str, ...]] = {
 }  # fmt: skip
 ALONG: dict[type, str] = {
     words.Softmax: "torch.softmax", words.LogSoftmax: "torch.log_softmax", words.Glu: "F.glu",
+    words.Sparsemax: "sparsemax",
 }  # fmt: skip
 WRITTEN: dict[type, Callable[[Any, str], str]] = {
     words.SparsePlus: lambda word, x: (
@@ -76,16 +86,22 @@ def relu(site: Site, word: Any, text: str) -> str:
 
 def activation_layer(p: activation.Activation, site: Site) -> Out:
     axis = getattr(p.activation, "axis", None)
-    if site.value().known.dtype.startswith(("int", "uint", "bool")):
+    if site.is_whole():
         whole = activated(site, p.activation, site.x() if p.whole else site.floats())
-        return Out(f"({whole}).to({site.x()}.dtype)" if p.whole else whole)
+        return Out(as_before(site, whole) if p.whole else whole)
     text, layout = site.either() if axis in (None, -1) else (site.x(), SPEC)
     return Out(activated(site, p.activation, text, layout), layout)
 
 
+def as_before(site: Site, text: str) -> str:
+    """An expression in the dtype of the input."""
+    return cast(site.let(text), site.value().known.dtype)
+
+
 def relu_layer(p: activation.ReLU, site: Site) -> Out:
-    if site.value().known.dtype.startswith(("int", "uint", "bool")):
-        raise Unwritten("it is called on integers")
+    if site.is_whole():
+        whole = relu(site, p, site.x() if p.whole else site.floats())
+        return Out(as_before(site, whole) if p.whole else whole)
     text, layout = site.either()
     return Out(relu(site, p, text), layout)
 
@@ -106,9 +122,9 @@ def prelu(p: activation.PReLU, site: Site) -> Out:
 def softmax(p: activation.Softmax, site: Site) -> Out:
     x, mask = site.floats(), site.mask()
     if mask is not None:
-        more = ", None" * (len(site.shape()) - 1)
-        there = site.let(f"{mask}[:, :{more}]")
-        x = f"{x}.where({there}, -1e9)"
+        more = ", None" * (len(site.shape()) - mask.axes)
+        there = site.let(f"{mask}[...{more}]", wish="there") if more else mask
+        x = f"{x}.where({there}, {'-3e4' if site.compute == 'float16' else '-1e9'})"
     if len(p.axes) == 1:
         y = f"torch.softmax({x}, dim={p.axes[0]})"
     else:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from textwrap import wrap
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from modelspec.exchange.python.alike import Written
+from modelspec.exchange.python.calls import File
+from modelspec.exchange.python.pieces import CONSTANTS, PIECES
 from modelspec.exchange.python.writer import Writer
 from modelspec.exchange.walk import Homes
 from modelspec.model.graph import Graph
@@ -16,41 +20,77 @@ from modelspec.source.diagnostics import Report
 
 
 class Class:
-    """A class: its name, text, the tensors below it, and the calls that it was written for."""
+    """A class: its name, text, the tensors below it, and the calls that it was written for.
 
-    def __init__(self, name: str, writer: Writer, masks: list[int | None], signature: Any) -> None:
-        self.name, self.writer, self.signature = name, writer, signature
-        self.masks = masks  # for each output: which parameter is its mask
-        self.text = ""
+    `masks` says for each output which mask among its arguments it keeps; `takes` and `gives` are
+    the layouts of its inputs and outputs.
+    """
+
+    def __init__(self, name: str, writer: Writer, passed: Passed) -> None:
+        self.name, self.writer, self.passed = name, writer, passed
+
+
+class Passed(NamedTuple):
+    """What passes in and out of a class."""
+
+    signature: Any  # shapes, dtypes and masks of its inputs
+    takes: list[str]  # the layout of each input
+    gives: list[str]  # the layout of each output
+    masks: list[int | None]  # which of the masks that it takes each output has
+
+
+def block_of(definition: Definition | None) -> tuple[str, Mapping[str, Any]]:
+    """The block that a graph was made from, and with which parameters."""
+    if definition is None or definition.block is None or definition.body is None:
+        return "", {}
+    declared = definition.body.scope.params.declared
+    return definition.block, {name: param.value for name, param in declared.items()}
+
+
+def docstring(text: str) -> str:
+    """A docstring of a class: one line where it fits."""
+    lines = wrap(text, 90, break_long_words=False)
+    inside = "\n    ".join(lines) + ("\n    " if len(lines) > 1 else "")
+    return f'    """{inside}"""'
 
 
 class Classes:
     """All classes of a file, the inner ones first."""
 
     def __init__(
-        self, graph: Graph, weights: Mapping[str, Tensor], inlined: set[Definition], report: Report
+        self,
+        graph: Graph,
+        weights: Mapping[str, Tensor],
+        inlined: set[Definition],
+        report: Report,
+        file: File,
     ) -> None:
         self.graph, self.weights, self.inlined, self.report = graph, weights, inlined, report
+        self.file = file
         self.made: dict[Definition, Class] = {}
         self.texts: dict[str, str] = {}  # the text of a class without its name -> its name
-        self.pieces: set[str] = set()
         self.homes = Homes()
-        self.taken: set[str] = set()
-        self.order: list[str] = []
+        self.taken: set[str] = {*PIECES, *CONSTANTS, "DTYPES"}
+        self.order: list[Written] = []
+
+    def aside(self) -> Classes:
+        """The same graph, for classes that go nowhere."""
+        return Classes(self.graph, self.weights, self.inlined, Report(), self.file)
 
     def finish(
-        self, definition: Definition | None, name: str, writer: Writer, masks: list[int | None],
-        signature: Any, *, many: bool = False,
+        self, definition: Definition | None, name: str, writer: Writer, passed: Passed, about: str,
+        *, many: bool = False,
     ) -> Class:  # fmt: skip
+        """A class whose forward pass is written; `about` is its docstring."""
         tight = "dict[str, Tensor]" if many else "Tensor"
         if not many and len(writer.result) > 1:
             tight = f"tuple[{', '.join(['Tensor'] * len(writer.result))}]"
-        text = "" if self.report.failed else writer.body(tight)
+        text = "" if self.report.failed else f"{docstring(about)}\n\n{writer.body(tight)}"
         known = self.texts.get(text) if definition is not None else None
-        made = Class(known or self.free(name), writer, masks, signature)
+        made = Class(known or self.free(name), writer, passed)
         if known is None:
             self.texts[text] = made.name
-            self.order.append(f"class {made.name}(nn.Module):\n{text}")
+            self.order.append(Written(made.name, *block_of(definition), text))
         if definition is not None:
             self.made[definition] = made
         return made

@@ -13,9 +13,10 @@ from typing import Any
 
 from modelspec.catalog.layers.wrappers import TimeDistributed
 from modelspec.catalog.words import snake
-from modelspec.exchange.python import activations, ops, plain, pooling, sequences, spatial
 from modelspec.exchange.python.calls import (
+    FIRST,
     SPEC,
+    Mask,
     Out,
     Site,
     Unwritten,
@@ -23,17 +24,12 @@ from modelspec.exchange.python.calls import (
     comment,
     expression,
 )
-from modelspec.exchange.python.classes import Class, Classes
-from modelspec.exchange.python.writer import Writer
+from modelspec.exchange.python.classes import Class, Classes, Passed
+from modelspec.exchange.python.generators import written
+from modelspec.exchange.python.writer import Writer, identifier
 from modelspec.exchange.walk import Inline, Scope, Walk
 from modelspec.model.graph import Program, Step
 from modelspec.model.spec import Body, Call, Definition
-from modelspec.source.diagnostics import Report
-
-GENERATORS: dict[type, Any] = {
-    **plain.GENERATORS, **activations.GENERATORS, **spatial.GENERATORS, **pooling.GENERATORS,
-    **sequences.GENERATORS, **ops.GENERATORS,
-}  # fmt: skip
 
 
 class Writing(Walk):
@@ -52,7 +48,7 @@ class Writing(Walk):
     def unit(self, call: Call, definition: Definition, given: list[Value]) -> list[Value]:
         """A call of a graph as a call of its class."""
         self.classes.homes.home(definition, self.owner)
-        signature = [(v.known.shape, v.known.dtype, v.mask is not None) for v in given]
+        signature = [(v.known.shape, v.known.dtype, axes_of(v.mask)) for v in given]
         body = definition.body
         assert body is not None
         if definition not in self.classes.made:
@@ -60,23 +56,30 @@ class Writing(Walk):
         else:
             outputs = self.pass_over(definition, body, given)
         made = self.classes.made[definition]
-        if made.signature != signature:
+        passed = made.passed
+        if passed.signature != signature:
             raise Inline(definition)
         attribute = self.writer.attribute(
             definition, definition.name or call.name, f"{made.name}()", made.writer.state()
         )
         masks = [value.mask for value in given if value.mask]
-        read = ", ".join([self.spec_text(value) for value in given] + masks)
+        read = [
+            expression(self.writer, value, layout)
+            for value, layout in zip(given, passed.takes, strict=True)
+        ]
         wishes = [self.wish(call, definition, at) for at in range(len(outputs))]
-        text = f"self.{attribute}({read})"
+        text = f"self.{attribute}({', '.join([*read, *map(str, masks)])})"
         if len(outputs) == 1:
-            note = comment(outputs[0].shape)
+            note = comment(outputs[0].shape, passed.gives[0])
             tokens = [self.writer.let(text, note, wishes[0], attribute)]
         else:
             tokens = self.writer.several(text, "", wishes)
+        kept = [None if mask is None else masks[mask] for mask in passed.masks]
         return [
-            Value(one.known, {SPEC: token}, None if mask is None else masks[mask], wish)
-            for one, token, mask, wish in zip(outputs, tokens, made.masks, wishes, strict=True)
+            Value(one.known, {layout: token}, mask, wish)
+            for one, layout, token, mask, wish in zip(
+                outputs, passed.gives, tokens, kept, wishes, strict=True
+            )
         ]
 
     def write(self, call: Call, definition: Definition, body: Body, given: list[Value],
@@ -85,22 +88,33 @@ class Writing(Walk):
         writer, scope = Writer(), Scope()
         inside = []
         for one, value in zip(body.inputs, given, strict=True):
-            inside.append(Value(value.known, {SPEC: writer.parameter(one.name)}, None, one.name))
+            layout = FIRST if FIRST in value.tokens else SPEC
+            inside.append(Value(value.known, {layout: writer.parameter(one.name)}, None, one.name))
+        takes = [next(iter(value.tokens)) for value in inside]
         masks = []
         for one, value, inner in zip(body.inputs, given, inside, strict=True):
             if value.mask:
-                inner.mask = writer.parameter(f"{one.name}_mask")
+                inner.mask = Mask(writer.parameter(f"{one.name}_mask"), value.mask.axes)
                 masks.append(inner.mask)
+        about = [comment(value.shape, layout) for value, layout in zip(inside, takes, strict=True)]
         self.bind(body, inside, scope)
         walk = Writing(self.classes, writer, self.steps, self.program, definition)
         walk.calls(body, scope)
         outputs = [walk.find(ref, scope) for ref in body.outputs.values()]
         if any(value.mask and value.mask not in masks for value in outputs):
             raise Inline(definition)
-        writer.result = [("", walk.spec_text(value)) for value in outputs]
+        gives = [SPEC if SPEC in value.tokens else FIRST for value in outputs]
+        for value, layout in zip(outputs, gives, strict=True):
+            writer.result.append(("", expression(writer, value, layout)))
         kept = [None if value.mask is None else masks.index(value.mask) for value in outputs]
-        name = definition.block or definition.name or call.name
-        self.classes.finish(definition, name, writer, kept, signature)
+        made = [comment(value.shape, layout) for value, layout in zip(outputs, gives, strict=True)]
+        self.classes.finish(
+            definition,
+            definition.block or definition.name or call.name,
+            writer,
+            Passed(signature, takes, gives, kept),
+            f"{', '.join(about)} -> {', '.join(made)}",
+        )
         return outputs
 
     def pass_over(self, definition: Definition, body: Body, given: list[Value]) -> list[Value]:
@@ -108,8 +122,7 @@ class Writing(Walk):
         writer, scope = Writer(), Scope()
         inside = [Value(v.known, {SPEC: writer.parameter("x")}, v.mask) for v in given]
         self.bind(body, inside, scope)
-        quiet = Classes(self.classes.graph, self.classes.weights, self.classes.inlined, Report())
-        walk = Writing(quiet, writer, self.steps, self.program, definition)
+        walk = Writing(self.classes.aside(), writer, self.steps, self.program, definition)
         walk.calls(body, scope)
         return [walk.find(ref, scope) for ref in body.outputs.values()]
 
@@ -135,23 +148,18 @@ class Writing(Walk):
         owner = self.classes.graph.owners.get(definition.path)
         names = [] if owner is None else [weight.name for weight in owner.weights]
         weights = {name: self.classes.weights[start + name] for name in names}
-        site = Site(self.writer, step, arguments, weights, self.classes.pieces)
-        site.name = definition.name or call.name
+        site = Site(self.writer, step, arguments, weights, self.classes.file)
         outs: Any
         try:
-            if definition.dtype not in (None, "float32"):
-                raise Unwritten(f"it computes in {definition.dtype}")
             if owner is not None and owner.carried:
                 raise Unwritten("it goes on from the call before")
             if isinstance(step.layer, TimeDistributed):
                 outs = self.over_time(step, site, call)
-            elif type(step.layer) not in GENERATORS:
-                raise Unwritten("it has no counterpart yet")
             else:
-                outs = GENERATORS[type(step.layer)](step.layer, site)
+                outs = written(step.layer, site)
         except Unwritten as unwritten:
             # What comes after it is looked at too: all that is refused is said at once.
-            self.refuse(step, str(unwritten))
+            self.refuse(step, unwritten)
             outs = [Out("None", mask=None) for _ in step.outputs]
         return self.made(call, definition, step, site, outs if isinstance(outs, list) else [outs])
 
@@ -161,7 +169,7 @@ class Writing(Walk):
         for at, (id, out) in enumerate(zip(step.outputs, outs, strict=True)):
             known, wish = self.program.tensors[id], self.wish(call, definition, at)
             note = comment(known.shape or (), out.layout)
-            token = self.writer.let(out.text, note, wish)
+            token = self.writer.named(out.text, note, wish)
             mask: Any = out.mask
             if mask is True:
                 mask = self.passed(step, site) if step.layer.masking == "pass" else None
@@ -169,19 +177,19 @@ class Writing(Walk):
         return values
 
     @staticmethod
-    def passed(step: Step, site: Site) -> str | None:
+    def passed(step: Step, site: Site) -> Mask | None:
         given = [
             one for each in site.inputs for one in (each if isinstance(each, list) else [each])
         ]
         return next((value.mask for value in given if value is not None and value.mask), None)
 
-    def refuse(self, step: Step, why: str) -> None:
+    def refuse(self, step: Step, unwritten: Unwritten) -> None:
         self.classes.report.error(
             "cannot-export",
             "a layer is written as plain PyTorch",
             step.call.span,
-            f"`{step.layer.title()}`: {why}",
-            help="`--to pt2` and `--to onnx` take every layer",
+            f"`{step.layer.title()}`: {unwritten}",
+            help=unwritten.help,
         )
 
     def over_time(self, step: Step, site: Site, call: Call) -> list[Out]:
@@ -189,12 +197,12 @@ class Writing(Walk):
         body, wrapper = step.body, step.layer
         assert body is not None
         inner: Definition = wrapper.__dict__["layer"]
-        if site.mask() is not None and len(site.shape()) != 2:
-            raise Unwritten("its input has a mask, and more axes than (time, features)")
         (id,) = body.inputs.values()
-        x = site.x()
+        x, mask = site.x(), site.mask()
         flat = self.writer.let(f"{x}.flatten(0, 1)", comment(body.tensors[id].shape or ()))
         value = Value(body.tensors[id], {SPEC: flat}, None)
+        if mask is not None and mask.axes > 1:
+            value.mask = site.mask_of(f"{mask}.flatten(0, 1)", mask.axes - 1)
         held = Call(inner.name or call.name, inner, call.span)
         ports = held.layer.ports() if held.layer is not None else [None]
         given: list[Any] = [
@@ -205,18 +213,26 @@ class Writing(Walk):
         walk = Writing(self.classes, self.writer, iter(body.steps), body, self.owner)
         scope = Scope()
         walk.call(held, inner, given, scope)
-        time = step_time(site)
-        split = f"(-1, {time})" if time is not None else f"{x}.shape[:2]"
+        first = site.shape()[0]
+        split = f"(-1, {first})" if isinstance(first, int) else f"{x}.shape[:2]"
         return [
-            Out(f"{self.spec_text(value)}.unflatten(0, {split})", mask=site.mask())
-            for value in scope.values[held]
+            Out(f"{self.spec_text(one)}.unflatten(0, {split})", mask=self.handed_on(site, one))
+            for one in scope.values[held]
         ]
 
+    @staticmethod
+    def handed_on(site: Site, value: Value) -> Mask | None:
+        """The mask of what comes out: where the layer has read the axes that a mask has beyond
+        time, a step is there if any part of it was.
+        """
+        mask = site.mask()
+        if mask is None or mask.axes <= 1 or mask.axes < len(value.shape) + 1:
+            return mask
+        return site.mask_of(f"{mask}.flatten(2).any(2)")
 
-def step_time(site: Site) -> int | None:
-    """How many steps, where the spec knows."""
-    first = site.shape()[0]
-    return first if isinstance(first, int) else None
+
+def axes_of(mask: Mask | None) -> int | None:
+    return None if mask is None else mask.axes
 
 
 def root(classes: Classes) -> Class:
@@ -231,4 +247,13 @@ def root(classes: Classes) -> Class:
     for name, ref in body.outputs.items():
         writer.result.append((name, walk.spec_text(walk.find(ref, scope))))
     many = len(body.outputs) != 1
-    return classes.finish(None, classes.graph.name, writer, [], None, many=many)
+    about = ", ".join(
+        f"{identifier(name)} {comment(program.tensors[id].shape or ())}"
+        for name, id in program.inputs.items()
+    )
+    made = ", ".join(
+        f"{identifier(name)} {comment(program.tensors[id].shape or ())}"
+        for name, id in program.outputs.items()
+    )
+    passed = Passed(None, [], [], [])
+    return classes.finish(None, classes.graph.name, writer, passed, f"{about} -> {made}", many=many)

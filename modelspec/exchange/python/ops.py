@@ -1,14 +1,13 @@
-"""Operations (`ops.*`) and the simple layers of raw values as PyTorch."""
+"""Operations (`ops.*`) on elements as PyTorch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from modelspec.catalog.layers import constants, einsum, normalization, preprocessing
-from modelspec.catalog.layers.ops import elementwise, pairwise, pieces, product, reduction, shaping
-from modelspec.exchange.python.activations import activated
-from modelspec.exchange.python.calls import SPEC, Out, Site, Unwritten, arguments
+from modelspec.catalog.layers.ops import elementwise, pairwise
+from modelspec.exchange.python.calls import Out, Site, Value, arguments, cast
+from modelspec.exchange.python.layout import held
 from modelspec.language.dtypes import is_float
 
 #: Functions of torch by the operations that are called as they are.
@@ -24,18 +23,19 @@ FUNCTIONAL = {
 }  # fmt: skip
 SIGNS = {
     "Add": "+", "Subtract": "-", "Multiply": "*", "Divide": "/", "FloorDivide": "//", "Mod": "%",
-    "Power": "**", "Equal": "==", "NotEqual": "!=", "Greater": ">", "GreaterEqual": ">=",
-    "Less": "<", "LessEqual": "<=", "LogicalAnd": "&", "LogicalOr": "|", "LogicalXor": "^",
+    "Equal": "==", "NotEqual": "!=", "Greater": ">", "GreaterEqual": ">=", "Less": "<",
+    "LessEqual": "<=",
 }  # fmt: skip
 PAIRS = {
     "Maximum": "maximum", "Minimum": "minimum", "Arctan2": "arctan2", "Logaddexp": "logaddexp",
+    "Power": "pow", "LogicalAnd": "logical_and", "LogicalOr": "logical_or",
+    "LogicalXor": "logical_xor",
 }  # fmt: skip
-REDUCTIONS = {
-    "Sum": "sum", "Mean": "mean", "Max": "amax", "Min": "amin", "Logsumexp": "logsumexp",
-    "Any": "any", "All": "all",
-}  # fmt: skip
-ALONG = {"Cumsum": "cumsum", "Cumprod": "cumprod", "Softmax": "softmax",
-         "LogSoftmax": "log_softmax"}  # fmt: skip
+#: Operations that say yes or no.
+ASKING = (
+    "Isfinite", "Isinf", "Isnan", "Equal", "NotEqual", "Greater", "GreaterEqual", "Less",
+    "LessEqual", "LogicalAnd", "LogicalOr", "LogicalXor", "LogicalNot",
+)  # fmt: skip
 
 
 def words(module: Any, names: Any) -> list[type]:
@@ -46,36 +46,50 @@ def short(p: Any) -> str:
     return type(p).__name__.removeprefix("ops.")
 
 
+def values_of(site: Site) -> list[Value]:
+    """All tensors that an operation is called on."""
+    return [one for each in site.inputs for one in (each if isinstance(each, list) else [each])]
+
+
+def working(p: Any, site: Site) -> str:
+    """The dtype that an operation works in."""
+    kind: str = p.working(site.compute, *(value.known.dtype for value in values_of(site)))
+    return {"uint16": "int32", "uint32": "int64"}.get(kind, kind)
+
+
+def brought(site: Site, value: Value, dtype: str) -> str:
+    """A tensor in a dtype."""
+    text, kind = site.read(value), value.known.dtype
+    kind = site.compute if is_float(kind) else kind
+    return text if kind == dtype else cast(text, dtype)
+
+
 def operands(p: Any, site: Site) -> list[str]:
     """The tensors that an operation is called on, in the dtype that it works in."""
-    values = [one for each in site.inputs for one in (each if isinstance(each, list) else [each])]
-    working = p.working("float32", *(value.known.dtype for value in values))
-    return [
-        site.read(value) if value.known.dtype == working or is_float(value.known.dtype)
-        else f"{site.read(value)}.to(torch.{working})"
-        for value in values
-    ]  # fmt: skip
+    return [brought(site, value, working(p, site)) for value in values_of(site)]
 
 
-def done(p: Any, site: Site, text: str) -> Out:
-    """The result in the dtype that the declaration gives it."""
-    values = [one for each in site.inputs for one in (each if isinstance(each, list) else [each])]
-    kinds = [value.known.dtype for value in values]
-    given = [each if not isinstance(each, list) else None for each in site.inputs]
-    nested = [
-        [v.known.dtype for v in each] if isinstance(each, list) else each.known.dtype
+def made_dtypes(p: Any, site: Site) -> list[str]:
+    """The dtypes that the declaration gives the results."""
+    given = [
+        [value.known.dtype for value in each] if isinstance(each, list) else each.known.dtype
         for each in site.inputs
     ]
-    made = p.dtypes("float32", *nested)[0]
-    if given and made == p.working("float32", *kinds) and is_float(made):
-        return Out(text, mask=None)
-    return Out(f"({text}).to(torch.{made})", mask=None)
+    kinds: list[str] = p.dtypes(site.compute, *given)
+    return kinds
+
+
+def done(p: Any, site: Site, text: str, natural: str | None = None) -> Out:
+    """The result in the declared dtype; `natural` is the one that torch gives it."""
+    kind = natural or ("bool" if short(p) in ASKING else working(p, site))
+    made = made_dtypes(p, site)[0]
+    return Out(text if kind == made else cast(held(text), made), mask=None)
 
 
 def elemental(p: Any, site: Site) -> Out:
     (x,), name = operands(p, site), short(p)
-    if site.value().known.dtype == "bool":
-        raise Unwritten("it is called on booleans")
+    if working(p, site) == "bool" and name in ("Abs", "Sign", "Trunc", "Square", "Round"):
+        return done(p, site, x)
     function = f"F.{FUNCTIONAL[name]}" if name in FUNCTIONAL else f"torch.{name.lower()}"
     return done(p, site, f"{function}({x})")
 
@@ -83,9 +97,10 @@ def elemental(p: Any, site: Site) -> Out:
 def special(p: Any, site: Site) -> Out:
     """Operations on one tensor with arguments of their own."""
     (x,) = operands(p, site)
+    whole = not is_float(working(p, site))
     texts: dict[str, Callable[[], str]] = {
         "Negative": lambda: f"-{x}",
-        "LogicalNot": lambda: f"~{x}.bool()",
+        "LogicalNot": lambda: f"torch.logical_not({x})",
         "StopGradient": lambda: f"{x}.detach()",
         "ZerosLike": lambda: f"torch.zeros_like({x})",
         "OnesLike": lambda: f"torch.ones_like({x})",
@@ -94,136 +109,81 @@ def special(p: Any, site: Site) -> Out:
         "Cast": lambda: x,
         "LeakyRelu": lambda: f"F.leaky_relu({x}, {p.negative_slope})",
         "Elu": lambda: f"F.elu({x}, {p.alpha})",
-        "Gelu": lambda: f"F.gelu({x}, approximate={'tanh' if p.approximate else 'none'!r})",
-        "Transpose": lambda: f"{x}.permute({tuple(p.order(len(site.shape())))})",
-        "Swapaxes": lambda: f"{x}.swapaxes({p.axis1}, {p.axis2})",
-        "Squeeze": lambda: f"{x}.squeeze({tuple(p.axis)})",
-        "Flip": lambda: f"{x}.flip({p.axis})",
-        "Roll": lambda: f"{x}.roll({p.shift}, {p.axis})",
-        "Reshape": lambda: f"{x}.reshape({arguments(f'{x}.shape[0]', *p.newshape[1:])})",
-        "BroadcastTo": lambda: f"{x}.expand({arguments(f'{x}.shape[0]', *p.newshape[1:])})",
-        "Tril": lambda: f"{x}.tril({p.k})",
-        "Triu": lambda: f"{x}.triu({p.k})",
+        "Gelu": lambda: f'F.gelu({x}, approximate="{"tanh" if p.approximate else "none"}")',
+        "Round": lambda: x if whole else f"{x}.round({arguments(**decimals(p))})",
+        "NanToNum": lambda: x if whole else f"{x}.nan_to_num({p.nan}, {p.posinf}, {p.neginf})",
     }
     return done(p, site, texts[short(p)]())
 
 
+def decimals(p: Any) -> dict[str, int]:
+    return {"decimals": p.decimals} if p.decimals else {}
+
+
 ONE = ("Negative", "LogicalNot", "StopGradient", "ZerosLike", "OnesLike", "FullLike", "Clip",
-       "Cast", "LeakyRelu", "Elu", "Gelu")  # fmt: skip
-MOVING = ("Transpose", "Swapaxes", "Squeeze", "Flip", "Roll", "Reshape", "BroadcastTo", "Tril",
-          "Triu")  # fmt: skip
+       "Cast", "LeakyRelu", "Elu", "Gelu", "Round", "NanToNum")  # fmt: skip
+
+
+def both(p: Any, site: Site) -> list[str]:
+    """Two operands, of which one may be a number."""
+    rest = iter(operands(p, site))
+    return [next(rest) if one is None else literal(one, working(p, site)) for one in (p.x1, p.x2)]
+
+
+def literal(number: Any, dtype: str) -> str:
+    """A number as a dtype has it."""
+    if dtype == "bool":
+        return repr(bool(number))
+    return repr(float(number) if is_float(dtype) else int(number))
 
 
 def pair(p: Any, site: Site) -> Out:
-    rest, name = iter(operands(p, site)), short(p)
-    left, right = (next(rest) if one is None else repr(one) for one in (p.x1, p.x2))
-    if name in SIGNS:
-        if name.startswith("Logical"):
-            left, right = (
-                str(bool(one)) if one is not None else f"{text}.bool()"
-                for one, text in ((p.x1, left), (p.x2, right))
-            )
+    name = short(p)
+    left, right = both(p, site)
+    kind = working(p, site)
+    if name in SIGNS and kind != "bool":
         return done(p, site, f"{left} {SIGNS[name]} {right}")
-    if p.x1 is not None or p.x2 is not None:
-        raise Unwritten("it is called on a tensor and a number")
-    return done(p, site, f"torch.{PAIRS[name]}({left}, {right})")
+    function = PAIRS.get(name) or TORCHS[name]
+    scalar = name != "Power"
+    left, right = (
+        f"torch.tensor({text}, dtype=torch.{kind})" if one is not None and scalar else text
+        for one, text in ((p.x1, left), (p.x2, right))
+    )
+    return done(p, site, f"torch.{function}({left}, {right})")
 
 
-def reduced(p: Any, site: Site) -> Out:
-    (x,) = operands(p, site)
-    axis = tuple(p.axis) if isinstance(p.axis, list) else p.axis
-    keep = ", keepdim=True" if p.keepdims else ""
-    return done(p, site, f"{x}.{REDUCTIONS[short(p)]}({axis}{keep})")
-
-
-def along(p: Any, site: Site) -> Out:
-    (x,) = operands(p, site)
-    return done(p, site, f"{x}.{ALONG[short(p)]}({p.axis})")
-
-
-def expand_dims(p: shaping.ExpandDims, site: Site) -> Out:
-    (x,), rank = operands(p, site), len(site.shape()) + 1 + len(p.axis)
-    for axis in sorted(axis % rank for axis in p.axis):
-        x += f".unsqueeze({axis})"
-    return done(p, site, x)
-
-
-def get_item(p: pieces.GetItem, site: Site) -> Out:
-    (x,) = operands(p, site)
-    return done(p, site, f"{x}[{', '.join(map(index, p.pieces()))}]")
-
-
-def index(piece: Any) -> str:
-    """A part of a key as Python writes it."""
-    if piece is Ellipsis:
-        return "..."
-    if isinstance(piece, slice):
-        texts = ["" if one is None else str(one) for one in (piece.start, piece.stop)]
-        return ":".join([*texts, str(piece.step)] if piece.step is not None else texts)
-    return repr(piece)
-
-
-def gathered(function: str) -> Callable[[Any, Site], Out]:
-    def generate(p: Any, site: Site) -> Out:
-        texts = ", ".join(operands(p, site))
-        return done(p, site, f"torch.{function}([{texts}], dim={p.axis})")
-
-    return generate
-
-
-def matmul(p: product.Matmul, site: Site) -> Out:
-    left, right = operands(p, site)
-    return done(p, site, f"{left} @ {right}")
-
-
-def einsum_operation(p: product.Einsum, site: Site) -> Out:
-    rule = p.subscripts.replace(" ", "")
-    return done(p, site, f"torch.einsum({rule!r}, {', '.join(operands(p, site))})")
-
-
-# -- layers -------------------------------------------------------------------------------
-
-
-def parameter(p: constants.Parameter, site: Site) -> Out:
-    if not site.writer.parameters:
-        raise Unwritten("nothing in its graph says how many samples there are")
-    batch = f"‹{site.writer.parameters[0]}›.shape[0]"
-    given = arguments(batch, *["-1"] * site.weights["value"].ndim)
-    return Out(f"{site.parameter('value')}.expand({given})")
-
-
-def rescaling(p: preprocessing.Rescaling, site: Site) -> Out:
-    if isinstance(p.scale, list) or isinstance(p.offset, list):
-        raise Unwritten("it has a factor or an offset for each feature")
-    text, layout = site.either()
-    text = text if is_float(site.value().known.dtype) else f"{text}.float()"
-    return Out(f"{text} * {p.scale}" + (f" + {p.offset}" if p.offset else ""), layout)
-
-
-def einsum_dense(p: einsum.EinsumDense, site: Site) -> Out:
-    if "..." in p.equation:
-        raise Unwritten("its equation has `...`")
-    kernel = site.parameter("kernel")
-    text = f"torch.einsum({p.equation.replace(' ', '')!r}, {site.floats()}, {kernel})"
-    if "bias" in site.weights:
-        text = f"{text} + {site.parameter('bias')}"
-    return Out(activated(site, p.activation, text, SPEC))
-
-
-def spectral(p: normalization.SpectralNormalization, site: Site) -> Out:
-    raise Unwritten("it changes its kernel as it trains")
-
-
-GENERATORS: dict[type, Callable[[Any, Site], Out]] = {
-    **dict.fromkeys(words(elementwise, (*SAME, *FUNCTIONAL)), elemental),
-    **dict.fromkeys(words(elementwise, ONE) + words(shaping, MOVING), special),
-    **dict.fromkeys(words(pairwise, (*SIGNS, *PAIRS)), pair),
-    **dict.fromkeys(words(reduction, REDUCTIONS), reduced),
-    **dict.fromkeys(words(reduction, ALONG), along),
-    shaping.ExpandDims: expand_dims, pieces.GetItem: get_item,
-    pieces.Stack: gathered("stack"), pieces.Concatenate: gathered("cat"),
-    product.Matmul: matmul, product.Einsum: einsum_operation,
-    constants.Parameter: parameter, preprocessing.Rescaling: rescaling,
-    einsum.EinsumDense: einsum_dense,
-    normalization.SpectralNormalization: spectral,
+#: What is said by a sign of numbers, for booleans.
+TORCHS = {
+    "Add": "add", "Subtract": "subtract", "Multiply": "multiply", "Divide": "divide",
+    "FloorDivide": "floor_divide", "Mod": "remainder", "Equal": "eq", "NotEqual": "ne",
+    "Greater": "gt", "GreaterEqual": "ge", "Less": "lt", "LessEqual": "le",
 }  # fmt: skip
+
+
+def divide_no_nan(p: pairwise.DivideNoNan, site: Site) -> Out:
+    left, right = both(p, site)
+    if p.x2 is not None:
+        return done(p, site, f"{left} / {right}" if p.x2 else f"torch.zeros_like({left})")
+    kept = site.let(f"{right} == 0", wish=f"{site.name}_zero")
+    return done(p, site, f"torch.where({kept}, 0, {left} / torch.where({kept}, 1, {right}))")
+
+
+def where(p: pairwise.Where, site: Site) -> Out:
+    condition, *values = values_of(site)
+    kind = working(p, site)
+    rest = iter([brought(site, value, kind) for value in values])
+    texts = [next(rest) if one is None else literal(one, kind) for one in (p.x1, p.x2)]
+    if p.x1 is not None and p.x2 is not None:
+        texts[0] = f"torch.tensor({texts[0]}, dtype=torch.{kind})"
+    asked = site.read(condition)
+    asked = asked if condition.known.dtype == "bool" else cast(asked, "bool")
+    return done(p, site, f"torch.where({asked}, {texts[0]}, {texts[1]})", kind)
+
+
+GENERATORS: dict[type, Callable[[Any, Site], Any]] = {
+    **dict.fromkeys(words(elementwise, (*SAME, *FUNCTIONAL)), elemental),
+    **dict.fromkeys(words(elementwise, ONE), special),
+    **dict.fromkeys(words(pairwise, (*SIGNS, *PAIRS)), pair),
+    pairwise.DivideNoNan: divide_no_nan,
+    pairwise.Where: where,
+}

@@ -1,21 +1,26 @@
-"""Dense, embeddings, merging and reshaping layers as PyTorch."""
+"""Dense, embeddings, merging and constants as PyTorch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from modelspec.catalog.layers import core, merging, reshaping
+import torch
+
+from modelspec.catalog.layers import constants, core, einsum, merging
 from modelspec.exchange.python.activations import activated
 from modelspec.exchange.python.calls import (
     FIRST,
     SPEC,
+    Mask,
     Out,
     Site,
     Unwritten,
+    Value,
     arguments,
-    sizes,
+    cast,
 )
+from modelspec.exchange.python.layout import quoted
 
 # -- core ---------------------------------------------------------------------------------
 
@@ -35,26 +40,31 @@ def embedding(p: core.Vectors, site: Site) -> Out:
     module = site.module(f"nn.Embedding({arguments(*table.shape)})", {"weight": table})
     x = site.x()
     index = x if site.value().known.dtype in ("int32", "int64") else f"{x}.int()"
-    return Out(
-        f"{module}({index})", mask=site.let(f"{x} != 0", wish="mask") if p.mask_zero else None
-    )
+    mask = site.mask_of(f"{x} != 0", len(site.shape())) if p.mask_zero else None
+    return Out(f"{module}({index})", mask=mask)
 
 
 def reversible_embedding(p: core.ReversibleEmbedding, site: Site) -> Out:
-    if not p.tie_weights or p.reverse_dtype is not None:
-        raise Unwritten("it has `tie_weights: false` or a `reverse_dtype`")
     if not p.reverse:
         return embedding(p, site)
-    table = site.weights["embeddings"]
-    module = site.module(f"nn.Embedding({arguments(*table.shape)})", {"weight": table})
-    scores = f"F.linear({site.floats()}, {module}.weight)"
+    if p.tie_weights:
+        table = site.weights["embeddings"]
+        module = site.module(f"nn.Embedding({arguments(*table.shape)})", {"weight": table})
+        kernel = f"{module}.weight.T"
+    else:
+        kernel = site.parameter("reverse_embeddings")
+    x = site.floats()
+    if p.reverse_dtype is not None:
+        x, kernel = cast(x, p.reverse_dtype), cast(kernel, p.reverse_dtype)
+    scores = f"{x} @ {kernel}"
     cap: Any = p.logit_soft_cap
-    return Out(scores if cap is None else f"torch.tanh({scores} / {cap}) * {cap}", mask=None)
+    made = scores if cap is None else f"torch.tanh(({scores}) / {cap}) * {cap}"
+    return Out(made, mask=None)
 
 
 def masking(p: core.Masking, site: Site) -> Out:
     x = site.x()
-    mask = site.let(f"({x} != {p.mask_value}).any(dim=-1)", wish="mask")
+    mask = site.mask_of(f"({x} != {p.mask_value}).any(dim=-1)", len(site.shape()) - 1)
     return Out(f"{x} * {mask}[..., None]", mask=mask)
 
 
@@ -70,29 +80,42 @@ def alike(site: Site) -> tuple[list[str], str]:
     """All inputs in one layout and of one rank: axes of size 1 follow the batch, as Keras's."""
     values = site.values()
     ranks = {len(value.shape) for value in values}
-    whole = {value.known.dtype.startswith(("int", "uint", "bool")) for value in values}
-    if len(whole) > 1:
-        raise Unwritten("it joins integers and floats")
     if len(ranks) == 1 and all(FIRST in value.tokens for value in values):
-        return [site.read(value, FIRST) for value in values], FIRST
+        return [number(site, value, FIRST) for value in values], FIRST
     rank = max(ranks)
     texts = []
     for value in values:
         missing = rank - len(value.shape)
-        text = site.read(value)
+        text = number(site, value, SPEC)
         texts.append(f"{text}[:{', None' * missing}]" if missing else text)
     return texts, SPEC
 
 
-def either(site: Site) -> str | None:
+def number(site: Site, value: Value, layout: str) -> str:
+    """A tensor; integers among floats as floats."""
+    text = site.read(value, layout)
+    made = site.step.layer.dtypes(site.compute, [one.known.dtype for one in site.values()])[0]
+    kind = value.known.dtype
+    return text if kind == made or kind.startswith(("float", "bfloat")) else cast(text, made)
+
+
+def over(mask: Mask, value: Value) -> str:
+    """A mask with the axes of a tensor."""
+    missing = len(value.shape) - mask.axes
+    return f"{mask}[...{', None' * missing}]" if missing else str(mask)
+
+
+def either(site: Site) -> Mask | None:
     """The mask of what is joined: where any is true; None unless all have one."""
     masks = [value.mask for value in site.values()]
     known = list(dict.fromkeys(mask for mask in masks if mask is not None))
-    if len(known) > 1 and len({len(value.shape) for value in site.values()}) > 1:
-        raise Unwritten("it joins masks of different ranks")
     if None in masks:
         return None
-    return known[0] if len(known) == 1 else site.let(" | ".join(known), wish="mask")
+    if len(known) == 1:
+        return known[0]
+    axes = max(mask.axes for mask in known)
+    texts = [f"{m}[:{', None' * (axes - m.axes)}]" if m.axes < axes else str(m) for m in known]
+    return site.mask_of(" | ".join(texts), axes)
 
 
 def joined(sign: str) -> Callable[[Any, Site], Out]:
@@ -104,9 +127,26 @@ def joined(sign: str) -> Callable[[Any, Site], Out]:
 
 
 def multiply(p: merging.Multiply, site: Site) -> Out:
-    if any(value.mask for value in site.values()):
-        raise Unwritten("it multiplies tensors with masks")
-    return joined("*")(p, site)
+    if not any(value.mask for value in site.values()):
+        return joined("*")(p, site)
+    texts, _ = alike_in_spec(site)
+    factors = [
+        text if value.mask is None else f"{text}.where({over(value.mask, value)}, 1)"
+        for text, value in zip(texts, site.values(), strict=True)
+    ]
+    product, mask = " * ".join(factors), either(site)
+    if mask is None:
+        return Out(product, mask=None)
+    rank = max(len(value.shape) for value in site.values())
+    more = f"[...{', None' * (rank - mask.axes)}]" if rank > mask.axes else ""
+    return Out(f"{site.let(product)}.where({mask}{more}, 0)", mask=mask)
+
+
+def alike_in_spec(site: Site) -> tuple[list[str], str]:
+    """The inputs in the order of axes of the spec, all of one rank."""
+    if len({len(value.shape) for value in site.values()}) > 1:
+        raise Unwritten("it joins tensors of different ranks, with masks")
+    return [number(site, value, SPEC) for value in site.values()], SPEC
 
 
 def average(p: merging.Average, site: Site) -> Out:
@@ -117,7 +157,7 @@ def average(p: merging.Average, site: Site) -> Out:
 def extreme(function: str) -> Callable[[Any, Site], Out]:
     def generate(p: Any, site: Site) -> Out:
         if any(value.mask for value in site.values()):
-            raise Unwritten("it compares tensors with masks")
+            return masked_extreme(function, site)
         texts, layout = alike(site)
         text = texts[0]
         for other in texts[1:]:
@@ -125,6 +165,22 @@ def extreme(function: str) -> Callable[[Any, Site], Out]:
         return Out(text, layout, None)
 
     return generate
+
+
+def masked_extreme(function: str, site: Site) -> Out:
+    """Where one side is masked the other one stands in, as no value is neutral for both."""
+    texts, _ = alike_in_spec(site)
+    first, *others = site.values()
+    text, known = texts[0], None if first.mask is None else over(first.mask, first)
+    for other, value in zip(texts[1:], others, strict=True):
+        here = None if value.mask is None else over(value.mask, value)
+        if here is not None:
+            other = site.let(f"{other}.where({here}, {text})")
+        if known is not None:
+            text = site.let(f"{text}.where({known}, {other})")
+        known = None if here is None or known is None else site.let(f"{known} | {here}")
+        text = site.let(f"{function}({text}, {other})")
+    return Out(text, mask=either(site))
 
 
 def concatenate(p: merging.Concatenate, site: Site) -> Out:
@@ -136,20 +192,22 @@ def concatenate(p: merging.Concatenate, site: Site) -> Out:
     return Out(f"torch.cat([{', '.join(texts)}], dim={dim})", layout, mask)
 
 
-def concatenated_mask(site: Site, axis: int, rank: int) -> str | None:
-    masks = [value.mask for value in site.values()]
-    known = [mask for mask in masks if mask is not None]
+def concatenated_mask(site: Site, axis: int, rank: int) -> Mask | None:
+    """Where any of them is there, along the axes that a mask has; all of a tensor without one."""
+    values = site.values()
+    known = list(dict.fromkeys(value.mask for value in values if value.mask is not None))
     if not known:
         return None
-    if rank != 3:
-        raise Unwritten("it joins tensors with masks of more axes than (time, features)")
-    if axis == 2:  # any of them; one without a mask is there everywhere
-        if len(known) < len(masks):
-            return site.let(f"torch.ones_like({known[0]})")
+    axes = max(mask.axes for mask in known)
+    lacking = any(value.mask is None for value in values)
+    if axis > axes:
+        if lacking:
+            return site.mask_of(f"torch.ones_like({known[0]})", axes)
         return either(site)
-    if len(known) < len(masks):
-        raise Unwritten("it joins tensors with and without masks along time")
-    return site.let(f"torch.cat([{', '.join(known)}], dim=1)")
+    if lacking or any(mask.axes < axes for mask in known):
+        raise Unwritten("it joins tensors with and without masks along an axis of these")
+    parts = ", ".join(str(value.mask) for value in values)
+    return site.mask_of(f"torch.cat([{parts}], dim={axis})", axes)
 
 
 def dot(p: merging.Dot, site: Site) -> Out:
@@ -159,94 +217,66 @@ def dot(p: merging.Dot, site: Site) -> Out:
     a, b = first % ranks[0], second % ranks[1]
     texts = [site.read(left), site.read(right)]
     if p.normalize:
-        texts = [f"F.normalize({t}, dim={d})" for t, d in zip(texts, (a, b), strict=True)]
-    letters = iter("acdefghijk")
-    batch, kept = next(letters), "l"
+        texts = [unit(site, text, axis) for text, axis in zip(texts, (a, b), strict=True)]
+    letters = iter("bcdefghijk")
+    batch, kept = next(letters), "a"
     lefts = [batch, *(next(letters) for _ in range(ranks[0] - 2))]
     rights = [batch, *(next(letters) for _ in range(ranks[1] - 2))]
     made = lefts + rights[1:]
     lefts.insert(a, kept)
     rights.insert(b, kept)
     rule = f"{''.join(lefts)},{''.join(rights)}->{''.join(made)}"
-    text = f"torch.einsum({rule!r}, {', '.join(texts)})"
+    text = f"torch.einsum({quoted(rule)}, {', '.join(texts)})"
     return Out(text if len(made) > 1 else f"{text}[:, None]", mask=None)
 
 
-# -- reshaping ----------------------------------------------------------------------------
+def unit(site: Site, x: str, axis: Any) -> str:
+    """Scaled to length 1 along an axis, or axes; zeros stay zeros."""
+    return site.let(f"{x} * {x}.square().sum({axis}, keepdim=True).clamp(min=1e-24).rsqrt()")
 
 
-def flatten(p: reshaping.Flatten, site: Site) -> Out:
-    if not site.shape():
-        return Out(f"{site.x()}.unsqueeze(1)")
-    x = site.x()
-    if p.data_format == "channels_first" and len(site.shape()) > 1:
-        x = f"{x}.movedim(1, -1)"
-    return Out(x if len(site.shape()) == 1 else f"{x}.flatten(1)")
+# -- without inputs -----------------------------------------------------------------------
 
 
-def reshape(p: reshaping.Reshape, site: Site) -> Out:
-    x = site.x()
-    dims = [d if isinstance(d, int) else -1 for d in p.target_shape]
-    batch = f"{x}.shape[0]" if -1 in dims or not dims else "-1"
-    return Out(f"{x}.reshape({arguments(batch, *dims)})")
+def parameter(p: constants.Parameter, site: Site) -> Out:
+    return Out(for_each_sample(site, site.parameter("value"), site.weights["value"].ndim))
 
 
-def permute(p: reshaping.Permute, site: Site) -> Out:
-    return Out(f"{site.x()}.permute({arguments(0, *p.dims)})")
+def constant(p: constants.Constant, site: Site) -> Out:
+    value = torch.tensor(p.value)
+    kind = site.compute if value.is_floating_point() else CONSTANTS.get(value.dtype)
+    value = value if kind is None else value.to(getattr(torch, kind))
+    return Out(for_each_sample(site, site.buffer("value", value), value.ndim))
 
 
-def repeat_vector(p: reshaping.RepeatVector, site: Site) -> Out:
-    return Out(f"{site.x()}.unsqueeze(1).expand(-1, {p.n}, -1)")
+#: Whole numbers are int32, as everywhere in a spec.
+CONSTANTS = {torch.int64: "int32"}
 
 
-def layout_of(site: Site, p: Any) -> tuple[str, str, int]:
-    """The input in a layout that it has, and the first axis of space there."""
-    if p.data_format == "channels_first":
-        return site.x(), SPEC, 2
-    text, layout = site.either()
-    return text, layout, 2 if layout == FIRST else 1
+def for_each_sample(site: Site, text: str, axes: int) -> str:
+    if not site.writer.parameters:
+        raise Unwritten("nothing in its graph says how many samples there are")
+    batch = f"‹{site.writer.parameters[0]}›.shape[0]"
+    return f"{text}.expand({arguments(batch, *['-1'] * axes)})"
 
 
-def zero_padding(p: reshaping.ZeroPadding, site: Site) -> Out:
-    x, layout, start = layout_of(site, p)
-    around = [cells for pair in reversed(p.around) for cells in pair]
-    channels = [0, 0] if start == 1 else []
-    return Out(f"F.pad({x}, {(*channels, *around)})", layout)
+# -- by Einstein's notation ---------------------------------------------------------------
 
 
-def cropping(p: reshaping.Cropping, site: Site) -> Out:
-    x, layout, start = layout_of(site, p)
-    cuts = [f"{before or ''}:{-after if after else ''}" for before, after in p.around]
-    return Out(f"{x}[{', '.join([':'] * start + cuts)}]", layout)
-
-
-def up_sampling(p: reshaping.UpSampling, site: Site) -> Out:
-    mode = getattr(p, "interpolation", "nearest")
-    if mode == "nearest":
-        text, layout, start = layout_of(site, p)
-        for axis, factor in enumerate(p.size, start):
-            text += "" if factor == 1 else f".repeat_interleave({factor}, dim={axis})"
-        return Out(text, layout)
-    if mode.startswith("lanczos"):
-        raise Unwritten(f"it has `interpolation: {mode}`")
-    layout = SPEC if p.data_format == "channels_first" else FIRST
-    given = f"scale_factor={sizes(p.size)}, mode={mode!r}, align_corners=False"
-    return Out(f"F.interpolate({site.x(layout=layout)}, {given})", layout)
+def einsum_dense(p: einsum.EinsumDense, site: Site) -> Out:
+    kernel = site.parameter("kernel")
+    rule = quoted(p.equation.replace(" ", ""))
+    text = f"torch.einsum({rule}, {site.floats()}, {kernel})"
+    if "bias" in site.weights:
+        text = f"{text} + {site.parameter('bias')}"
+    return Out(activated(site, p.activation, text, SPEC))
 
 
 GENERATORS: dict[type, Callable[[Any, Site], Out]] = {
     core.Dense: dense, core.Embedding: embedding, core.ReversibleEmbedding: reversible_embedding,
-    core.Masking: masking, core.Identity: identity,
+    core.Masking: masking, core.Identity: identity, einsum.EinsumDense: einsum_dense,
     merging.Add: joined("+"), merging.Subtract: joined("-"), merging.Multiply: multiply,
     merging.Average: average, merging.Maximum: extreme("torch.maximum"),
     merging.Minimum: extreme("torch.minimum"), merging.Concatenate: concatenate, merging.Dot: dot,
-    reshaping.Flatten: flatten, reshaping.Reshape: reshape, reshaping.Permute: permute,
-    reshaping.RepeatVector: repeat_vector,
-    **dict.fromkeys(
-        (reshaping.ZeroPadding1D, reshaping.ZeroPadding2D, reshaping.ZeroPadding3D), zero_padding
-    ),
-    **dict.fromkeys((reshaping.Cropping1D, reshaping.Cropping2D, reshaping.Cropping3D), cropping),
-    **dict.fromkeys(
-        (reshaping.UpSampling1D, reshaping.UpSampling2D, reshaping.UpSampling3D), up_sampling
-    ),
+    constants.Parameter: parameter, constants.Constant: constant,
 }  # fmt: skip

@@ -6,20 +6,30 @@ from collections.abc import Callable
 from typing import Any
 
 from modelspec.catalog.layers import pooling
-from modelspec.exchange.python.calls import FIRST, SPEC, Out, Site, arguments, sizes
+from modelspec.exchange.python.calls import (
+    FIRST,
+    SPEC,
+    Out,
+    Site,
+    Unwritten,
+    arguments,
+    cast,
+    sizes,
+)
 from modelspec.exchange.python.spatial import around, each, native
 
 
 def pool(kind: str) -> Callable[[Any, Site], Out]:
     def generate(p: pooling.Pooling, site: Site) -> Out:
         x, dtype = site.x(layout=native(p)), site.value().known.dtype
-        whole = dtype.startswith(("int", "uint", "bool"))
-        x = f"{x}.double()" if whole else x
+        x = f"{x}.double()" if site.is_whole() else x
         named: dict[str, Any] = {}
         if tuple(p.steps) != tuple(p.pool_size):
             named["stride"] = sizes(p.steps)
         if p.padding == "same":
             edges = around(site, p, p.pool_size, p.steps, [1] * p.rank)
+            if edges is None:
+                raise Unwritten("`padding: same` with strides wants sizes that the spec knows")
             pairs = list(zip(edges, p.steps, strict=True))
             named["padding"] = sizes([a if s == 1 else b for (b, a), s in pairs])
             named["ceil_mode"] = True
@@ -31,7 +41,7 @@ def pool(kind: str) -> Callable[[Any, Site], Out]:
         if p.padding == "same" and any(s == 1 and a > b for (b, a), s in pairs):
             starts = ["1:" if s == 1 and a > b else ":" for (b, a), s in pairs]
             text += f"[:, :, {', '.join(starts)}]"
-        return Out(f"{text}.to(torch.{dtype})" if whole else text, native(p), None)
+        return Out(cast(text, dtype) if site.is_whole() else text, native(p), None)
 
     return generate
 
@@ -39,13 +49,13 @@ def pool(kind: str) -> Callable[[Any, Site], Out]:
 def global_pool(function: str) -> Callable[[Any, Site], Out]:
     def generate(p: pooling.GlobalPooling, site: Site) -> Out:
         text, layout = (site.x(), SPEC) if p.data_format == "channels_first" else site.either()
-        if site.value().known.dtype.startswith(("int", "uint", "bool")):
-            text = f"{text}.float()" if function == "mean" else text
+        if site.is_whole() and function == "mean":
+            text = cast(text, site.compute)
         mask = site.mask()
         keep = ", keepdim=True" if p.keepdims else ""
         if mask is not None and function == "mean" and p.rank == 1:
             dim = 2 if layout == FIRST or p.data_format == "channels_first" else 1
-            there = site.let(f"{mask}.unsqueeze({3 - dim})")
+            there = site.let(f"{mask}.unsqueeze({3 - dim})", wish=f"{site.name}_there")
             total = f"{text}.where({there}, 0).sum({dim}{keep})"
             text = f"{total} / {there}.sum({dim}{keep})"
             return Out(text, layout if p.keepdims else SPEC, None)

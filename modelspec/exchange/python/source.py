@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from modelspec.exchange.python import pieces
+from modelspec.exchange.python.alike import joined
+from modelspec.exchange.python.calls import File, Loose
 from modelspec.exchange.python.classes import Class, Classes
 from modelspec.exchange.python.graphs import root
+from modelspec.exchange.python.layout import laid_out
+from modelspec.exchange.python.pieces import Pieces
+from modelspec.exchange.python.writer import identifier
 from modelspec.exchange.walk import settled
 from modelspec.model.graph import Graph
 from modelspec.model.spec import Definition
@@ -27,32 +30,38 @@ class PythonSource(NamedTuple):
 
 HEADER = '''"""{title}
 
+Use it so:
+
     model = load({weights})
     {called}
 """
 
 from __future__ import annotations
-
-import json
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 '''
 
-LOADER = '''
-def load(path: str = {weights}) -> {name}:
+LOADER = '''{signature}
     """The model with the weights of a .safetensors file, ready for inference."""
     model = {name}()
     model.load_state_dict(read_safetensors(path))
     return model.eval()
 
 
+DTYPES = {{
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}}
+
+
 def read_safetensors(path: str) -> dict[str, Tensor]:
     """The tensors of a .safetensors file: a header in JSON, then the bytes of all of them."""
-    dtypes = {{"F64": torch.float64, "F32": torch.float32, "F16": torch.float16,
-              "BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32,
-              "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool}}
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         data = bytearray(file.read())
@@ -60,42 +69,55 @@ def read_safetensors(path: str) -> dict[str, Tensor]:
     tensors = {{}}
     for name, told in header.items():
         start, end = told["data_offsets"]
-        flat = torch.frombuffer(data[start:end], dtype=dtypes[told["dtype"]])
+        flat = torch.frombuffer(data[start:end], dtype=DTYPES[told["dtype"]])
         tensors[name] = flat.reshape(told["shape"])
-    return tensors
-'''
+    return tensors'''
 
 
 def python_source(
-    graph: Graph, weights: Mapping[str, Tensor], file: str = "model.safetensors"
+    graph: Graph,
+    weights: Mapping[str, Tensor],
+    file: str = "model.safetensors",
+    vocabularies: Mapping[str, Any] | None = None,
 ) -> PythonSource:
-    """The source of a graph and its tensors; `file` is what its weights are called.
+    """The source of a graph and its tensors; `file` is what its weights are called, `vocabularies`
+    are those of its layers by their paths (`engine.vocabulary.Vocabulary`).
 
     Raises `Rejected` with every layer that cannot be written.
     """
-    classes, top = written(graph, weights)
-    needed = dict.fromkeys(
-        name for one in sorted(classes.pieces) for name in (*pieces.NEEDS.get(one, ()), one)
-    )
-    own = [inspect.getsource(vars(pieces)[name]).rstrip() for name in needed]
-    inputs = ", ".join(graph.program.inputs)
+    classes, top = written(graph, weights, vocabularies or {})
+    needed = Pieces(classes.file.pieces)
+    inputs = ", ".join(identifier(name) for name in graph.program.inputs)
     outputs = list(graph.program.outputs)
-    called = f"{outputs[0] if len(outputs) == 1 else 'outputs'} = model({inputs})"
+    called = f"{identifier(outputs[0]) if len(outputs) == 1 else 'outputs'} = model({inputs})"
     # A docstring ends at its quotes, whatever a spec or a file is called.
     file = re.sub(r"[^\w.-]", "_", file)
-    title = plain(graph.name)
     head = HEADER.format(
-        title=f"{title}, as a torch.nn.Module.", weights=f'"{file}"', called=plain(called)
+        title=f"{plain(graph.name)}, as a torch.nn.Module.",
+        weights=f'"{file}"',
+        called=plain(called),
     )
-    if any("Function" in text for text in own):
-        head = head.replace("import json\n", "import json\nfrom collections.abc import Callable\n")
-        head += "\nFunction = Callable[[Tensor], Tensor]\n"
-    loader = LOADER.format(weights=f'"{file}"', name=top.name)
-    parts = [head.rstrip(), *own, *classes.order, loader.strip()]
-    text = "\n\n\n".join(parts) + "\n"
-    if "F." not in text.replace("F.", "F.", 1).split("from torch import", 1)[1]:
-        text = text.replace("import torch.nn.functional as F\n", "", 1)
-    return PythonSource(text, top.writer.state())
+    body = [*needed.texts.values(), *joined(classes.order)]
+    signature = "\n".join(laid_out(f'def load(path: str = "{file}") -> {top.name}:'))
+    body.append(LOADER.format(signature=signature, name=top.name))
+    if needed.constants:
+        body.insert(0, "\n".join(needed.constants.values()))
+    text = "\n\n\n".join(body) + "\n"
+    first = "\n" if needed.constants else "\n\n"  # two lines before a class, one before a name
+    return PythonSource(f"{head}\n{imports(text)}{first}{text}", top.writer.state())
+
+
+def imports(text: str) -> str:
+    """The imports that a text needs."""
+    abstract = [
+        name for name in ("Callable", "Iterable", "Sequence") if re.search(rf"\b{name}\[", text)
+    ]
+    lines = ["import json"]
+    lines += [f"from collections.abc import {', '.join(abstract)}"] if abstract else []
+    lines += ["from typing import NamedTuple"] if "(NamedTuple)" in text else []
+    lines += ["", "import torch"]
+    lines += ["import torch.nn.functional as F"] if re.search(r"\bF\.", text) else []
+    return "\n".join([*lines, "from torch import Tensor, nn", ""])
 
 
 def plain(text: str) -> str:
@@ -103,16 +125,23 @@ def plain(text: str) -> str:
     return re.sub(r"[^\w .,=()@-]", "_", text)
 
 
-def written(graph: Graph, weights: Mapping[str, Tensor]) -> tuple[Classes, Class]:
-    """The classes of a graph, those that cannot be classes inlined."""
+def written(
+    graph: Graph, weights: Mapping[str, Tensor], vocabularies: Mapping[str, Any]
+) -> tuple[Classes, Class]:
+    """The classes of a graph: those that cannot be classes are inlined, and layers whose calls want
+    different paddings pad as they run.
+    """
+    loose: set[Definition] = set()
 
     def write(inlined: set[Definition]) -> tuple[Classes, Class]:
         report = Report()
-        classes = Classes(graph, weights, inlined, report)
-        classes.taken |= {"Function", *pieces.NEEDS, "GaussianNoise", "GaussianDropout",
-                          "SteppedRNN", "MultiHeadAttention"}  # fmt: skip
+        classes = Classes(graph, weights, inlined, report, File(set(), vocabularies, loose))
         top = root(classes)
         report.raise_if_errors()
         return classes, top
 
-    return settled(write)
+    while True:
+        try:
+            return settled(write)
+        except Loose as found:
+            loose.add(found.definition)

@@ -1,15 +1,13 @@
-"""Convolutions, normalization and noise as PyTorch."""
+"""Convolutions as PyTorch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from modelspec.catalog.layers import convolution, normalization, regularization
-from modelspec.catalog.layers.merging import axis_of
+from modelspec.catalog.layers import convolution
 from modelspec.engine.layers.convolution import cut
 from modelspec.engine.spatial import same
 from modelspec.exchange.python.activations import activated
@@ -18,7 +16,6 @@ from modelspec.exchange.python.calls import (
     SPEC,
     Out,
     Site,
-    Unwritten,
     arguments,
     sizes,
 )
@@ -36,18 +33,32 @@ def space(p: Any, site: Site) -> tuple[Any, ...]:
     return shape[:-1] if p.data_format == "channels_last" else shape[1:]
 
 
-def around(site: Site, p: Any, size: Any, strides: Any, dilation: Any) -> Edges:
-    """The cells before and after, for each axis."""
+def around(site: Site, p: Any, size: Any, strides: Any, dilation: Any) -> Edges | None:
+    """The cells before and after, for each axis; None where that is known when it runs alone."""
     found = []
+    if site.step.definition in site.file.loose:
+        return None
     for length, k, stride, d in zip(space(p, site), size, strides, dilation, strict=True):
         if not isinstance(length, int) and stride > 1:
-            raise Unwritten("`padding: same` with strides wants sizes that the spec knows")
+            return None
         found.append(same(length if isinstance(length, int) else 0, k, stride, d))
     return found
 
 
 def padded(x: str, edges: Edges) -> str:
     return f"F.pad({x}, {tuple(cells for pair in reversed(edges) for cells in pair)})"
+
+
+def padded_as_it_runs(site: Site, x: str, size: Any, strides: Any, dilation: Any) -> str:
+    given = arguments(x, *(tuple(one) for one in (size, strides, dilation)))
+    return f"{site.piece('pad_same')}({given})"
+
+
+def same_edges(site: Site, x: str, length: Any, size: int, stride: int) -> str:
+    """A sequence (batch, channels, time) with zeros around, as `padding: same` has them."""
+    if isinstance(length, int):
+        return padded(x, [same(length, size, stride)])
+    return padded_as_it_runs(site, x, [size], [stride], [1])
 
 
 def given(**named: Any) -> dict[str, Any]:
@@ -61,20 +72,22 @@ def given(**named: Any) -> dict[str, Any]:
 def window(p: convolution.Convolution, site: Site, kernel: Tensor, bias: Any, groups: int,
            part: str = "") -> str:  # fmt: skip
     """The input under a sliding window: `kernel` is `(out, in, *window)`."""
-    x = site.x(layout=native(p)) if not site.value().known.dtype.startswith("int") else (
-        f"{site.x(layout=native(p))}.float()"
-    )  # fmt: skip
-    edges: Edges = [(0, 0)] * p.rank
+    x = site.floats(layout=native(p))
+    padding: Any = 0
+    edges: Edges | None = [(0, 0)] * p.rank
     if p.padding == "causal":
         edges = [(p.dilation_rate[0] * (p.kernel_size[0] - 1), 0)]
     elif p.padding == "same":
         edges = around(site, p, p.kernel_size, p.strides, p.dilation_rate)
-    even = all(before == after for before, after in edges)
-    if not even:
+    if edges is None:
+        x = padded_as_it_runs(site, x, p.kernel_size, p.strides, p.dilation_rate)
+    elif all(before == after for before, after in edges):
+        padding = sizes([before for before, _ in edges])
+    else:
         x = padded(x, edges)
     named = given(
         stride=sizes(p.strides),
-        padding=sizes([before for before, _ in edges]) if even else 0,
+        padding=padding,
         dilation=sizes(p.dilation_rate),
         groups=groups,
         bias=bias is not None,
@@ -138,114 +151,6 @@ def transposed(p: Any, site: Site) -> Out:
     return Out(activated(site, p.activation, text, native(p)), native(p))
 
 
-# -- normalization ------------------------------------------------------------------------
-
-
-def affine(p: Any, site: Site, shape: Any) -> dict[str, Tensor]:
-    """Gamma and beta as torch's modules have them; one that the layer lacks does nothing."""
-    made = {}
-    if p.scale or p.center:
-        made["weight"] = site.weights["gamma"] if p.scale else torch.ones(*shape)
-        made["bias"] = site.weights["beta"] if p.center else torch.zeros(*shape)
-    return made
-
-
-def batch_normalization(p: normalization.BatchNormalization, site: Site) -> Out:
-    if p.renorm:
-        raise Unwritten("it has `renorm: true`")
-    rank, axis = len(site.shape()) + 1, axis_of("axis", p.axis, site.shape()) + 1
-    layout = SPEC if axis == 1 else FIRST
-    if axis not in (1, rank - 1) or rank > 5:
-        raise Unwritten(f"its features stand on axis {p.axis} of {rank}")
-    features = site.weights["moving_mean"].shape
-    state = affine(p, site, features)
-    state |= {"running_mean": site.weights["moving_mean"],
-              "running_var": site.weights["moving_variance"],
-              "num_batches_tracked": torch.zeros((), dtype=torch.int64)}  # fmt: skip
-    named: dict[str, Any] = {"eps": p.epsilon, "momentum": round(1 - p.momentum, 9)}
-    if not (p.scale or p.center):
-        named["affine"] = False
-    kind = f"nn.BatchNorm{max(rank - 2, 1)}d"
-    module = site.module(f"{kind}({arguments(features[0], **named)})", state)
-    return Out(f"{module}({site.floats(layout=layout)})", layout)
-
-
-def layer_normalization(p: normalization.LayerNormalization, site: Site) -> Out:
-    axes, rank = [axis + 1 for axis in p.over(site.shape())], len(site.shape()) + 1
-    shape = [site.shape()[axis - 1] for axis in axes]
-    if not all(isinstance(dim, int) for dim in shape):
-        raise Unwritten("it normalizes over axes whose sizes the spec does not know")
-    last = list(range(rank - len(axes), rank))
-    state = affine(p, site, shape)
-    named: dict[str, Any] = {"eps": p.epsilon}
-    if not state:
-        named["elementwise_affine"] = False
-    elif not p.center:
-        del state["bias"]
-        named["bias"] = False
-    wanted = str(shape[0]) if len(shape) == 1 else str(tuple(shape))
-    module = site.module(f"nn.LayerNorm({arguments(wanted, **named)})", state)
-    x = site.floats()
-    if axes == last:
-        return Out(f"{module}({x})")
-    return Out(f"{module}({x}.movedim({axes}, {last})).movedim({last}, {axes})")
-
-
-def group_normalization(p: normalization.GroupNormalization, site: Site) -> Out:
-    rank, axis = len(site.shape()) + 1, axis_of("axis", p.axis, site.shape()) + 1
-    if axis not in (1, rank - 1):
-        raise Unwritten(f"its features stand on axis {p.axis} of {rank}")
-    layout, features = (SPEC if axis == 1 else FIRST), site.shape()[axis - 1]
-    groups = features if p.groups == -1 else p.groups
-    state = affine(p, site, [features])
-    named = {"eps": p.epsilon, **({} if state else {"affine": False})}
-    module = site.module(f"nn.GroupNorm({arguments(groups, features, **named)})", state)
-    return Out(f"{module}({site.floats(layout=layout)})", layout)
-
-
-def rms_normalization(p: normalization.RMSNormalization, site: Site) -> Out:
-    axes, rank = [axis + 1 for axis in p.over(site.shape())], len(site.shape()) + 1
-    if axes != list(range(rank - len(axes), rank)):
-        raise Unwritten("it normalizes over other axes than the last ones")
-    scale = site.weights["scale"]
-    wanted = str(scale.shape[0]) if scale.ndim == 1 else str(tuple(scale.shape))
-    module = site.module(f"nn.RMSNorm({wanted}, eps={p.epsilon})", {"weight": scale})
-    return Out(f"{module}({site.floats()})")
-
-
-def unit_normalization(p: normalization.UnitNormalization, site: Site) -> Out:
-    axes = [axis + 1 for axis in p.over(site.shape())]
-    return Out(f"F.normalize({site.floats()}, dim={axes[0] if len(axes) == 1 else tuple(axes)})")
-
-
-# -- noise: nothing in inference ----------------------------------------------------------
-
-
-def dropout(p: Any, site: Site) -> Out:
-    if p.noise_shape is not None:
-        raise Unwritten("it has a `noise_shape`")
-    kind = "AlphaDropout" if isinstance(p, regularization.AlphaDropout) else "Dropout"
-    text, layout = site.either()
-    return Out(f"{site.module(f'nn.{kind}({p.rate})')}({text})", layout)
-
-
-def spatial_dropout(p: regularization.SpatialDropout, site: Site) -> Out:
-    module = site.module(f"nn.Dropout{p.rank}d({p.rate})")
-    return Out(f"{module}({site.x(layout=native(p))})", native(p))
-
-
-def gaussian(p: Any, site: Site) -> Out:
-    amount = p.stddev if isinstance(p, regularization.GaussianNoise) else p.rate
-    module = site.module(f"{site.piece(type(p).__name__)}({amount})")
-    text, layout = site.either()
-    return Out(f"{module}({text})", layout)
-
-
-def unchanged(p: Any, site: Site) -> Out:
-    text, layout = site.either()
-    return Out(text, layout)
-
-
 def each(module: Any, base: str, ranks: tuple[int, ...] = (1, 2, 3)) -> list[type]:
     return [vars(module)[f"{base.replace('#', str(rank))}"] for rank in ranks]
 
@@ -255,13 +160,4 @@ GENERATORS: dict[type, Callable[[Any, Site], Out]] = {
     **dict.fromkeys(each(convolution, "Conv#DTranspose"), transposed),
     **dict.fromkeys(each(convolution, "DepthwiseConv#D", (1, 2)), depthwise),
     **dict.fromkeys(each(convolution, "SeparableConv#D", (1, 2)), separable),
-    **dict.fromkeys(each(regularization, "SpatialDropout#D"), spatial_dropout),
-    normalization.BatchNormalization: batch_normalization,
-    normalization.LayerNormalization: layer_normalization,
-    normalization.GroupNormalization: group_normalization,
-    normalization.RMSNormalization: rms_normalization,
-    normalization.UnitNormalization: unit_normalization,
-    regularization.Dropout: dropout, regularization.AlphaDropout: dropout,
-    regularization.GaussianNoise: gaussian, regularization.GaussianDropout: gaussian,
-    regularization.ActivityRegularization: unchanged,
-}  # fmt: skip
+}

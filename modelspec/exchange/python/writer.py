@@ -9,15 +9,21 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
 
+from modelspec.exchange.python.layout import laid_out, quoted
+from modelspec.exchange.python.pieces import CONSTANTS, PIECES
+
 #: Numbers that Python writes and does not read.
 NUMBER = re.compile(r"(?<![\w.'\"])(inf|nan)\b")
 TOKEN = re.compile(r"‹(\d+)›")
-TAKEN = {"self", "torch", "nn", "F", "math", "json", "Tensor", "x", "load", "read_safetensors",
-         "layer", *dir(builtins)}  # fmt: skip
+TAKEN = {"self", "torch", "nn", "F", "json", "Tensor", "load", "read_safetensors", "layer",
+         *dir(builtins), *PIECES, *CONSTANTS}  # fmt: skip
+#: What values are called that merely pass on, the second where the first is still needed.
+PASSING = ("x", "y", "z")
 
 
 def identifier(name: str) -> str:
@@ -25,7 +31,8 @@ def identifier(name: str) -> str:
     plain = re.sub(r"\W", "_", name, flags=re.ASCII) or "_"
     if plain[0].isdigit():
         plain = f"_{plain}"
-    return f"{plain}_" if keyword.iskeyword(plain) or keyword.issoftkeyword(plain) else plain
+    taken = keyword.iskeyword(plain) or keyword.issoftkeyword(plain) or plain in ("l", "O", "I")
+    return f"{plain}_" if taken else plain
 
 
 class Statement:
@@ -45,12 +52,14 @@ class Statement:
 
 
 class Attribute:
-    """`self.name = text`, with the tensors that it holds, by their names below it."""
+    """`self.name = text`, with the tensors that it holds, by their names below it; `note` stands
+    above it.
+    """
 
-    __slots__ = ("name", "state", "text")
+    __slots__ = ("name", "note", "state", "text")
 
-    def __init__(self, name: str, text: str, state: dict[str, Tensor]) -> None:
-        self.name, self.text, self.state = name, text, state
+    def __init__(self, name: str, text: str, state: dict[str, Tensor], note: str = "") -> None:
+        self.name, self.text, self.state, self.note = name, text, state, note
 
 
 class Writer:
@@ -74,6 +83,20 @@ class Writer:
         self.statements.append(Statement([token], text, comment, module))
         return f"‹{token}›"
 
+    def named(self, text: str, comment: str, wish: str) -> str:
+        """The same; what is a token already keeps it, and takes the name if it has none."""
+        alone = re.fullmatch(TOKEN, text)
+        if alone is None:
+            return self.let(text, comment, wish)
+        token = int(alone[1])
+        old = self.wishes[token]
+        if token not in self.parameters and (not old or (old[0] == "~" and wish[:1] != "~")):
+            self.wishes[token] = wish
+            for statement in self.statements:
+                if statement.targets[:1] == [token] and not statement.comment:
+                    statement.comment = comment
+        return text
+
     def several(self, text: str, comment: str, wishes: list[str], pattern: str = "") -> list[str]:
         """A statement that makes several values; `pattern` is how they are nested."""
         tokens = [self.token(wish) for wish in wishes]
@@ -85,7 +108,9 @@ class Writer:
         self.parameters.append(token)
         return f"‹{token}›"
 
-    def attribute(self, key: Any, wish: str, text: str, state: dict[str, Tensor]) -> str:
+    def attribute(
+        self, key: Any, wish: str, text: str, state: dict[str, Tensor], note: str = ""
+    ) -> str:
         """The name of the attribute that stands for `key`, made at its first use."""
         if key not in self.held:
             base = identifier(wish)
@@ -95,7 +120,7 @@ class Writer:
             while name in self.attributes:
                 count += 1
                 name = f"{base}_{count}"
-            self.attributes[name] = Attribute(name, text, state)
+            self.attributes[name] = Attribute(name, text, state, note)
             self.held[key] = name
         return self.held[key]
 
@@ -113,40 +138,42 @@ class Writer:
         self.statements = kept[::-1]
 
     def names(self) -> dict[int, str]:
-        """A name for each token: its own, or `x` where the last `x` is read no more."""
+        """A name for each token: its own, or one of `PASSING` that is read no more."""
         last = self.last_reads()
         taken = set(TAKEN)
         named: dict[int, str] = {}
 
         def own(wish: str) -> str:
             base = identifier(wish or "x")
-            name, count = (base if base != "x" else "x_1"), 1
+            name, count = (f"{base}_1" if base in PASSING else base), 1
             while name in taken:
                 count += 1
                 name = f"{base}_{count}"
             taken.add(name)
             return name
 
-        free_from = -1  # the statement from which on `x` may be overwritten
+        #: The statement from which on each of these may be overwritten.
+        free_from = dict.fromkeys(PASSING, -1)
+
+        def name_of(token: int, at: int, several: bool) -> str:
+            wish = self.wishes[token]
+            says_nothing = wish.startswith("~") or not wish
+            fits = PASSING if says_nothing and not several else (wish,)
+            for name in fits:
+                if free_from.get(name, at + 1) <= at:
+                    free_from[name] = last[token]
+                    return name
+            return own(wish.lstrip("~"))
+
         for token in self.parameters:
-            if self.wishes[token] == "x":
-                named[token], free_from = "x", last.get(token, -1)
-            else:
-                named[token] = own(self.wishes[token])
+            last.setdefault(token, -1)
+            named[token] = name_of(token, -1, several=True)
         for at, statement in enumerate(self.statements):
             for token in statement.targets:
-                wish = self.wishes[token]
                 if token in named:
                     continue  # a loop goes on with it
-                if token not in last:
-                    named[token] = "_"
-                elif wish.startswith("~") or not wish:
-                    if free_from <= at and len(statement.targets) == 1:
-                        named[token], free_from = "x", last[token]
-                    else:
-                        named[token] = own(wish.lstrip("~"))
-                else:
-                    named[token] = own(wish)
+                several = len(statement.targets) > 1
+                named[token] = name_of(token, at, several) if token in last else "_"
         return named
 
     def last_reads(self) -> dict[int, int]:
@@ -169,25 +196,48 @@ class Writer:
             return TOKEN.sub(lambda found: named[int(found[1])], text)
 
         lines = ["    def __init__(self) -> None:", "        super().__init__()"]
-        lines += [f"        self.{a.name} = {a.text}" for a in self.attributes.values()]
+        for one in self.attributes.values():
+            lines += [f"        # {one.note}"] * bool(one.note)
+            lines += laid_out(f"        self.{one.name} = {plain(one.text)}")
         inputs = "".join(f", {named[token]}: Tensor" for token in self.parameters)
-        lines += ["", *wrapped_signature(f"    def forward(self{inputs}) -> {tight}:")]
-        for statement in self.statements:
-            targets = statement.pattern.format(*(named[token] for token in statement.targets))
-            targets = targets.replace("(_, _)", "_")
-            written = [plain(line) for line in statement.text.split("\n")]
-            if statement.text.startswith("for "):
-                lines += [f"        {line}" for line in written]
-                continue
-            if len(written) == 1 and written[0] == targets:
-                continue
-            lines += commented(f"        {targets} = {written[0]}", statement.comment)
+        lines += ["", *laid_out(f"    def forward(self{inputs}) -> {tight}:")]
+        statements, result = self.returned(named)
+        for statement in statements:
+            lines += self.written(statement, named, plain)
+        if result is not None:
+            return "\n".join(
+                [*lines, *laid_out(f"        return {plain(result.text)}", result.comment)]
+            )
+        shown = [plain(text) for _, text in self.result]
         if tight.startswith("dict"):
-            shown = ", ".join(f"{name!r}: {plain(text)}" for name, text in self.result)
-            lines.append(f"        return {{{shown}}}")
-        else:
-            lines.append("        return " + ", ".join(plain(text) for _, text in self.result))
-        return "\n".join(lines)
+            pairs = zip(self.result, shown, strict=True)
+            shown = [f"{{{', '.join(f'{quoted(name)}: {text}' for (name, _), text in pairs)}}}"]
+        return "\n".join([*lines, *laid_out(f"        return {', '.join(shown)}")])
+
+    def returned(self, named: dict[int, str]) -> tuple[list[Statement], Statement | None]:
+        """The statements, without the last one where what it makes is the result and has no name of
+        its own.
+        """
+        if not self.statements or len(self.result) != 1 or self.result[0][0]:
+            return self.statements, None
+        last = self.statements[-1]
+        is_result = [f"‹{token}›" for token in last.targets] == [self.result[0][1]]
+        if is_result and named[last.targets[0]] in PASSING and not last.text.startswith("for "):
+            return self.statements[:-1], last
+        return self.statements, None
+
+    @staticmethod
+    def written(
+        statement: Statement, named: dict[int, str], plain: Callable[[str], str]
+    ) -> list[str]:
+        """A statement's lines."""
+        targets = statement.pattern.format(*(named[token] for token in statement.targets))
+        targets = targets.replace("(_, _)", "_")
+        if statement.text.startswith("for "):
+            start, inside = plain(statement.text).split("\n")
+            return [f"        {start}", *laid_out(f"        {inside}", statement.comment)]
+        text = plain(statement.text)
+        return [] if text == targets else laid_out(f"        {targets} = {text}", statement.comment)
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor, by its name below the class."""
@@ -235,9 +285,9 @@ class Writer:
 
     def loop(self, at: int, row: list[Statement]) -> None:
         modules = [str(one.module) for one in row]
-        held = [self.attributes.pop(name) for name in modules]
+        held = [self.attributes[name] for name in modules]
         base = identifier(re.sub(r"_?\d+$", "", modules[0]) or modules[0])
-        while base in self.attributes:
+        while base in self.attributes and base not in modules:
             base += "s"
         state = {
             f"{number}.{name}": value
@@ -248,7 +298,12 @@ class Writer:
         kind = "ModuleList" if more else "Sequential"
         star = "" if more else "*"
         text = f"nn.{kind}({star}[{held[0].text} for _ in range({count})])"
-        self.attributes[base] = Attribute(base, text, state)
+        loop = Attribute(base, text, state)
+        self.attributes = {
+            base if name == modules[0] else name: loop if name == modules[0] else one
+            for name, one in self.attributes.items()
+            if name not in modules[1:]
+        }
         first, end = row[0].reads()[0], row[-1].targets[0]
         if self.wishes[end] == modules[-1]:
             self.wishes[end] = base
@@ -256,25 +311,8 @@ class Writer:
             others = "".join(f", ‹{token}›" for token in more)
             start = Statement([end], f"‹{first}›", "")
             body = f"for layer in self.{base}:\n    ‹{end}› = layer(‹{end}›{others})"
-            self.statements[at : at + count] = [start, Statement([end], body, "")]
+            turn = Statement([end], body, row[-1].comment)
+            self.statements[at : at + count] = [start, turn]
         else:
             made = Statement([end], f"self.{base}(‹{first}›)", row[-1].comment, base)
             self.statements[at : at + count] = [made]
-
-
-def wrapped_signature(line: str) -> list[str]:
-    """A signature, one argument a line where it is long."""
-    if len(line) <= 100:
-        return [line]
-    start, rest = line.split("(", 1)
-    inside, end = rest.rsplit(")", 1)
-    return [f"{start}(", *(f"        {one}," for one in inside.split(", ")), f"    ){end}"]
-
-
-def commented(line: str, comment: str) -> list[str]:
-    if not comment:
-        return [line]
-    if len(line) + len(comment) + 4 <= 100:
-        return [f"{line}  # {comment}"]
-    indent = line[: len(line) - len(line.lstrip())]
-    return [f"{indent}# {comment}", line]
