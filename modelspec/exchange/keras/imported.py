@@ -22,6 +22,7 @@ from modelspec.exchange.keras.names import legal
 from modelspec.exchange.keras.sharing import every
 from modelspec.exchange.keras.training import Compiled
 from modelspec.exchange.keras.weights import Matched
+from modelspec.exchange.motifs.spec import folded
 from modelspec.model.graph import Graph
 from modelspec.source.text import Source
 from modelspec.source.tree import write
@@ -47,7 +48,7 @@ def import_model(path: str, folder: str, description: str | None = None) -> Impo
     saved = read(path, description)
     faults = Faults(path)
     try:
-        model, text, writer = spec_of(saved, faults)
+        model, flat, writer = spec_of(saved, faults)
     except Odd as odd:
         raise rejected("not-keras", "the file describes a model as Keras does",
                        notes=f"{path}: {odd}") from None  # fmt: skip
@@ -56,7 +57,7 @@ def import_model(path: str, folder: str, description: str | None = None) -> Impo
                        notes=f"{path}: {type(error).__name__} {error}",
                        help="load the model in Keras and save it again") from error  # fmt: skip
     faults.stop()
-    graph = compile(Source(os.path.join(folder, "spec.yaml"), text))
+    text, graph = with_blocks(flat, header(saved, faults), folder, writer)
     arrays = None
     if saved.weights is not None:
         arrays = Matched(graph, writer, saved.weights, faults).arrays(model)
@@ -64,8 +65,23 @@ def import_model(path: str, folder: str, description: str | None = None) -> Impo
     return Imported(folder, graph, faults.notes, arrays is not None)
 
 
-def spec_of(saved: Saved, faults: Faults) -> tuple[Model, str, Writer]:
-    """The model, the text of its spec, and who wrote it: it knows where weights belong."""
+def with_blocks(
+    flat: dict[str, Any], above: str, folder: str, writer: Writer
+) -> tuple[str, Graph]:
+    """The text of a spec with its motifs as blocks, and its graph."""
+    path = os.path.join(folder, "spec.yaml")
+    text = above + write(flat)
+    graph = compile(Source(path, text))
+    made = folded(flat, graph)
+    if made is None:
+        return text, graph
+    writer.places = {part: made.path(place) for part, place in writer.places.items()}
+    text = above + write(made.plain)
+    return text, compile(Source(path, text))
+
+
+def spec_of(saved: Saved, faults: Faults) -> tuple[Model, dict[str, Any], Writer]:
+    """The model, its spec as plain data, and who wrote it: it knows where weights belong."""
     root = Part(saved.model, faults)
     if root.model is None:
         if root.kind not in MODELS:
@@ -86,7 +102,7 @@ def spec_of(saved: Saved, faults: Faults) -> tuple[Model, str, Writer]:
         plain.setdefault("train", {})["shuffle"] = False
     if mixed:
         plain.setdefault("train", {})["precision"] = PRECISIONS[mixed[0]]
-    return root.model, header(saved, faults) + write(plain), writer
+    return root.model, plain, writer
 
 
 def ends(saved: Saved, faults: Faults, model: Any, outputs: dict[str, str]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Runs of entries that recur in a spec, written once as blocks."""
