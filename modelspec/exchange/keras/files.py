@@ -21,6 +21,7 @@ class Saved(NamedTuple):
     compiled: dict[str, Any] | None
     weights: Stored | None
     version: str
+    archive: Archive | None = None
 
 
 def read(path: str, description: str | None = None) -> Saved:
@@ -54,7 +55,7 @@ def of_archive(path: str) -> Saved:
         raise rejected("not-keras", f"a .keras file holds {WEIGHTS}", notes=path)
     stored = Stored(archive.stream(WEIGHTS), f"{path}: {WEIGHTS}")
     return Saved(path, written, written.get("compile_config"), stored,
-                 str(about.get("keras_version", "3")))  # fmt: skip
+                 str(about.get("keras_version", "3")), archive)  # fmt: skip
 
 
 def of_json(path: str) -> Saved:

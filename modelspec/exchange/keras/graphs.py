@@ -9,15 +9,22 @@ from modelspec.exchange.keras.calls import call, refuse, single
 from modelspec.exchange.keras.entries import declared, entry, own_dtype
 from modelspec.exchange.keras.faults import Faults, Odd
 from modelspec.exchange.keras.masks import take_out
-from modelspec.exchange.keras.model import APPLICATIONS, SHAPES, Model, Node, Part, Tensor, tensors
+from modelspec.exchange.keras.model import (
+    APPLICATIONS,
+    LOOKUPS,
+    SHAPES,
+    Model,
+    Node,
+    Part,
+    Tensor,
+    tensors,
+)
 from modelspec.exchange.keras.names import Names
 from modelspec.exchange.keras.sharing import Sharing, goes_on
 from modelspec.exchange.keras.tensorflow import translate
 from modelspec.language.layer import Layer
 
 Plain = dict[str, Any]
-#: Layers whose vocabulary lies beside the weights where it was learnt.
-LOOKUPS = ("StringLookup", "IntegerLookup", "TextVectorization")
 
 
 class Writer:
@@ -61,10 +68,13 @@ class Writer:
             graph = Graph(self, part.model, path, trainable and part.model.trainable)
             made = graph.inner()
         else:
+            extra = {**spelt_out(part), **extra}
             made = entry(
                 part, self.faults, lambda one: self.held(part, one, path, trainable), extra
             )
-        if part.kind in LOOKUPS and part.config.get("vocabulary") is None:
+        if part.learnt is not None and "vocabulary" in made:
+            part.learnt = None  # it stands in the spec
+        elif part.kind in LOOKUPS and part.learnt is None and not made.get("vocabulary"):
             self.faults.note(f"the vocabulary of `{part.name}` did not come along: train it anew")
         if trainable and part.config.get("trainable") is False and learns(part):
             made["trainable"] = False
@@ -83,6 +93,15 @@ class Writer:
         made = self.definition(part, f"{path}.layer", {}, trainable)
         made.pop("dtype", None)
         return made
+
+
+def spelt_out(part: Part) -> Plain:
+    """The vocabulary of a layer whose output is as wide as that is: it belongs into the spec."""
+    config = part.config
+    if part.learnt is None or config.get("output_mode", "int") == "int":
+        return {}
+    fixed = config.get("pad_to_max_tokens") and config.get("max_tokens") is not None
+    return {} if fixed else dict(part.learnt)
 
 
 def part_of(written: Any, faults: Faults) -> Part:

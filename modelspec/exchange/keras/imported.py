@@ -12,6 +12,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from modelspec.compiler import compile
+from modelspec.exchange.keras.assets import learnt, read_vocabularies
 from modelspec.exchange.keras.entries import policy
 from modelspec.exchange.keras.faults import Faults, Odd, rejected
 from modelspec.exchange.keras.files import Saved, read
@@ -23,6 +24,7 @@ from modelspec.exchange.keras.sharing import every
 from modelspec.exchange.keras.training import Compiled
 from modelspec.exchange.keras.weights import Matched
 from modelspec.exchange.motifs.spec import folded
+from modelspec.language.word import Reject
 from modelspec.model.graph import Graph
 from modelspec.source.text import Source
 from modelspec.source.tree import write
@@ -61,13 +63,12 @@ def import_model(path: str, folder: str, description: str | None = None) -> Impo
     arrays = None
     if saved.weights is not None:
         arrays = Matched(graph, writer, saved.weights, faults).arrays(model)
-    keep(folder, text, arrays, facts(graph, saved))
+    states = vocabularies(graph, writer, faults)
+    keep(folder, text, arrays, states, facts(graph, saved))
     return Imported(folder, graph, faults.notes, arrays is not None)
 
 
-def with_blocks(
-    flat: dict[str, Any], above: str, folder: str, writer: Writer
-) -> tuple[str, Graph]:
+def with_blocks(flat: dict[str, Any], above: str, folder: str, writer: Writer) -> tuple[str, Graph]:
     """The text of a spec with its motifs as blocks, and its graph."""
     path = os.path.join(folder, "spec.yaml")
     text = above + write(flat)
@@ -92,6 +93,8 @@ def spec_of(saved: Saved, faults: Faults) -> tuple[Model, dict[str, Any], Writer
             )
             faults.stop()
         raise Odd("no model")
+    if saved.archive is not None and saved.weights is not None:
+        read_vocabularies(root.model, saved.archive, saved.weights)
     policies = {policy(part.config.get("dtype")) for part in every(root.model)}
     mixed = sorted(set(PRECISIONS) & policies)
     writer = Writer(root.model, faults, bool(mixed))
@@ -151,12 +154,36 @@ def facts(graph: Graph, saved: Saved) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def keep(folder: str, text: str, arrays: Mapping[str, Array] | None, known: dict[str, Any]) -> None:
+def vocabularies(graph: Graph, writer: Writer, faults: Faults) -> dict[str, Any]:
+    """What the run keeps of the vocabularies that came with the model."""
+    found = {place: part.learnt for part, place in writer.places.items() if part.learnt is not None}
+    try:
+        return learnt(graph, found)
+    except Reject as rejected:
+        raise rejected_vocabulary(faults.path, rejected.message) from None
+
+
+def rejected_vocabulary(path: str, what: str) -> Exception:
+    return rejected(
+        "bad-archive", "a vocabulary in an archive can be looked up in", notes=f"{path}: {what}",
+        help="adapt the layer again in Keras, and save the model",
+    )  # fmt: skip
+
+
+def keep(
+    folder: str,
+    text: str,
+    arrays: Mapping[str, Array] | None,
+    states: dict[str, Any],
+    known: dict[str, Any],
+) -> None:
     """Write the folder; an earlier one of the name is put aside. The spec makes it a run."""
     put_aside(folder)
     os.makedirs(folder, exist_ok=True)
     put(os.path.join(folder, "encoders.json"), b"{}")
     put(os.path.join(folder, "run.json"), (json.dumps(known, indent=1) + "\n").encode())
+    if states:
+        put(os.path.join(folder, "learnt.json"), json.dumps(states).encode())
     if arrays is not None:
         file = os.path.join(folder, "weights.safetensors")
         plain = {name: np.array(value, order="C") for name, value in arrays.items()}

@@ -11,6 +11,8 @@ from modelspec.exchange.keras.faults import Faults, Odd
 MODELS = ("Functional", "Model", "Sequential")
 #: Layers of keras.applications that are no layers of Keras; `known` writes them in words.
 APPLICATIONS = ("LayerScale", "StochasticDepth", "CustomScaleLayer")
+#: Layers whose vocabulary lies beside the weights where it was learnt.
+LOOKUPS = ("StringLookup", "IntegerLookup", "TextVectorization")
 WRAPPERS = ("TimeDistributed", "SpectralNormalization")
 #: What Keras 3 and Keras 2 call the shape of an input, the batch in front.
 SHAPES = ("batch_shape", "batch_input_shape", "shape")
@@ -51,7 +53,8 @@ class Part:
     """A layer, an operation, or a model that is called like one."""
 
     __slots__ = (
-        "build", "config", "identity", "kind", "model", "module", "name", "nodes", "wrapped",
+        "build", "config", "identity", "kind", "learnt", "model", "module", "name", "nodes",
+        "wrapped",
     )  # fmt: skip
 
     def __init__(self, written: dict[str, Any], faults: Faults) -> None:
@@ -65,6 +68,8 @@ class Part:
         self.build: dict[str, Any] = written.get("build_config") or {}
         self.identity = written.get("shared_object_id")
         self.nodes: list[Node] = []
+        #: The vocabulary that it learnt, where the file keeps one beside the weights.
+        self.learnt: dict[str, Any] | None = None
         self.model: Model | None = None
         if self.kind in MODELS:
             if isinstance(config, list):  # Keras 2.0's Sequential

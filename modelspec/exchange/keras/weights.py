@@ -19,10 +19,10 @@ DENSE = {"query": "query_dense", "key": "key_dense", "value": "value_dense", "ga
          "attention_output": "output_dense"}  # fmt: skip
 #: Classes that files know by another name than the layer.
 CLASSES = {"GroupQueryAttention": "GroupedQueryAttention"}
-#: Parts of a file that are no weights of the model.
+#: Parts of a file that are no weights of the model; those of vocabularies go with them.
 ASIDE = frozenset(("optimizer", "seed_generator", "_random_generator", "metrics", "loss_tracker",
          "random_generator", "_metrics", "_loss_tracker", "compile_metrics", "_compile_metrics",
-         "_compile_loss"))  # fmt: skip
+         "_compile_loss", "idf_weights"))  # fmt: skip
 #: Names that Keras 2 gave to weights -> their names today.
 OLD = {"depthwise_kernel": "kernel"}
 
@@ -128,11 +128,7 @@ class Matched:
     # -- Keras 3: by the place of each layer among those of its class -------------------------
 
     def of_model(self, model: Model, prefix: str) -> Iterator[Pair]:
-        counts: dict[str, int] = {}
-        for part in model.parts:
-            if part.is_operation or (model.sequential and part.is_input):
-                continue
-            name = unique(snake_of(part), counts)
+        for part, name in kept(model):
             yield from self.of_part(part, f"{prefix}layers/{name}")
 
     def of_part(self, part: Part, prefix: str) -> Iterator[Pair]:
@@ -209,6 +205,14 @@ class Matched:
             yield from self.flat(part.wrapped, trainable)
         for name, weight in self.owned(part):
             yield name, weight, trainable and weight.trainable
+
+
+def kept(model: Model) -> Iterator[tuple[Part, str]]:
+    """The layers of a model, and the names under which a file keeps them."""
+    counts: dict[str, int] = {}
+    for part in model.parts:
+        if not part.is_operation and not (model.sequential and part.is_input):
+            yield part, unique(snake_of(part), counts)
 
 
 def sizes(weight: Weight) -> tuple[int, ...]:

@@ -98,7 +98,7 @@ class Line:
         made.form = form_of(source, bool(call.refs()))
         made.wires = [self.wire(ref) for ref in refs_of(call, source)]
         made.kinds = self.kinds(call)
-        made.auto = is_auto(made)
+        made.auto = key == "use" or is_auto(made)
         made.titles = [] if made.auto else name.split("_")
         cls = find("layers", str(made.head[1])) if key == "type" else None
         made.learns = (

@@ -119,6 +119,7 @@ class Naming:
         names = Names(set())
         template.input_names = inputs_of(template)
         names.taken |= set(template.input_names)
+        names.taken |= {item.head[1] for item in template.items if item.head[0] == "use"}
         template.groups = groups(template)
         for group in template.groups:
             first = template.items[group[0]]
@@ -126,8 +127,7 @@ class Naming:
             if len(group) > 1:
                 wanted = stem([template.labels[at] for at in group])
             if not wanted:
-                block = first.block
-                wanted = block.name if block else snake(str(first.head[1]).rpartition(".")[2])
+                wanted = made_up(first, template)
             count = len(group) if len(group) > 1 else most(template, group[0])
             made = counted(names, legal(wanted), count)
             for at in group:
@@ -250,6 +250,17 @@ def counted(names: Names, wanted: str, times: int) -> str:
             names.taken |= made
             return name
         at += 1
+
+
+def made_up(item: Item, template: Template) -> str:
+    """A name for an item without one: its block's, its type's, or what is called on what."""
+    if item.block is not None:
+        return item.block.name
+    if item.head[0] == "use":
+        source = item.wires[0].source if item.wires else "nothing"
+        on = "x" if isinstance(source, str) else template.labels[template.items.index(source)]
+        return f"{item.head[1]}_of_{on}"
+    return snake(str(item.head[1]).rpartition(".")[2])
 
 
 def most(template: Template, at: int) -> int:
