@@ -52,6 +52,7 @@ DIFFERS |= {
     "images and angles that they are given, so that brightness always changes",
     "layers.MixUp": "images alone: a layer sees no targets",
     "layers.CutMix": "images alone: a layer sees no targets",
+    "layers.TimeDistributed": "a penalty on the activity of what it wraps counts; Keras forgets it",
     "layers.Pipeline": "of layers without weights; others stand as entries",
 }
 DIFFERS |= {

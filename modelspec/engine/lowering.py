@@ -11,6 +11,8 @@ many, None for an optional one left out). It may ask for more, by keyword-only p
 - `update`: `update("moving_mean", tensor)` sets a weight that is not trainable, after the step.
 - `carry`: `carry("state.hidden", tensor)` sets a state that the next batch goes on from.
 - `compute`: the dtype that this call computes in, where its inputs may all be integers.
+- `penalize`: `penalize(word, tensor)` adds a penalty on what a part of the layer gives. Who asks
+  for it answers for the layer's own `activity_regularizer` too.
 - `vocabulary`: a layer's vocabulary, learnt or given (`Vocabulary`).
 - `batch`: any tensor of the batch, for its size and device (layers that are called on nothing).
 - `compute`: the dtype that the layer computes in.

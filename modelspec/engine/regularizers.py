@@ -12,6 +12,9 @@ from torch import Tensor
 from modelspec.catalog import regularizers as words
 from modelspec.language.word import Word
 
+#: Adds the penalty that a word (or None) puts on a tensor, a mean over its samples.
+Penalize = Callable[[Word | None, Tensor], None]
+
 
 def penalty(word: Word, w: Tensor) -> Tensor:
     """The penalty on `w`: a scalar, of its dtype."""

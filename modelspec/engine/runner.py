@@ -57,6 +57,11 @@ class Pass:
         self.penalties: list[Tensor] = []
         self.logits: dict[int, Tensor] = {}
 
+    def penalize(self, word: Word | None, value: Tensor) -> None:
+        """Add the penalty on an activity: a mean over the samples, as Keras's."""
+        if word is not None:
+            self.penalties.append(penalty(word, value) / len(value))
+
 
 class Prepared:
     """One step with everything about it that no pass changes."""
@@ -184,9 +189,9 @@ class Runner:
                 values[id] = several[at]
                 if at < len(handed):
                     masks[id] = handed[at]
-            if step.penalty is not None:
-                # A mean over the samples, as Keras's.
-                shared.penalties += [penalty(step.penalty, one) / len(one) for one in several]
+            if "penalize" not in asks:
+                for one in several if step.penalty is not None else ():
+                    shared.penalize(step.penalty, one)
 
     def asked(
         self,
@@ -223,6 +228,8 @@ class Runner:
             given["update"] = Update(step, shared)
         if "carry" in asks:
             given["carry"] = Update(step, shared)
+        if "penalize" in asks:
+            given["penalize"] = shared.penalize
         if "body" in asks:
             given["body"] = Body(step, shared)
         if "folds" in asks:

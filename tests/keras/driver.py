@@ -21,6 +21,7 @@ from torch import Tensor
 from modelspec.catalog.words import Words, find, names, snake
 from modelspec.engine.lowering import Masked, lowering
 from modelspec.engine.random import Random
+from modelspec.engine.regularizers import penalty
 from modelspec.language import kinds
 from modelspec.language.layer import Layer, Weight
 from modelspec.source.diagnostics import Report
@@ -279,6 +280,7 @@ class Given(NamedTuple):
     mask: Any
     updates: dict[str, Tensor]
     is_random: bool
+    penalties: list[Tensor]
 
 
 def nested(weights: dict[str, Tensor]) -> SimpleNamespace:
@@ -305,7 +307,13 @@ def call_ours(
     function, asks = lowering(type(layer))
     weights = began(layer, ports) | weights
     updates: dict[str, Tensor] = {}
+    penalties: list[Tensor] = []
     random = Recording(7)
+
+    def penalize(word: Any, value: Tensor) -> None:
+        if word is not None:
+            penalties.append(penalty(word, value) / len(value))
+
     by_port = [(masks or {}).get(port.name) for port in layer.ports()]
     first = by_port[0][0] if isinstance(by_port[0], list) else by_port[0]
     offered = {
@@ -316,6 +324,7 @@ def call_ours(
         "compute": compute,
         "update": updates.__setitem__,
         "carry": updates.__setitem__,
+        "penalize": penalize,
         "body": functools.partial(body, layer, weights, training, updates, random),
         "folds": not training or not layer_inside(layer).per_batch,
     }
@@ -325,7 +334,7 @@ def call_ours(
     mask = result.mask if isinstance(result, Masked) else first if layer.masking == "pass" else None
     value = result.value if isinstance(result, Masked) else result
     outputs = list(value) if isinstance(value, tuple | list) else [value]
-    return Given(outputs, mask, updates, random.used)
+    return Given(outputs, mask, updates, random.used, penalties)
 
 
 def began(layer: Layer, ports: dict[str, Any]) -> dict[str, Tensor]:

@@ -158,7 +158,6 @@ def test_axes_that_are_not_there_are_refused():
 @pytest.mark.parametrize(("more", "message"), [
     ({"flash_attention": True, "dropout": 0.1}, "flash attention has no `dropout`"),
     ({"flash_attention": True, "return_attention_scores": True}, "no `return_attention_scores`"),
-    ({"activity_regularizer": "l2"}, "a penalty on the projections"),
 ])  # fmt: skip
 def test_what_keras_refuses_is_refused(more, message):
     with pytest.raises(Rejected, match=message):

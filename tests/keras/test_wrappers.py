@@ -105,7 +105,6 @@ def test_operations_of_both_directions_are_counted():
     (wrapped(inner(), merge_mode="sum",
              backward_layer={"type": "GRU", "units": 3, "go_backwards": True}),
      "3 units and 2 do not merge by `sum`"),
-    (wrapped(inner(activity_regularizer="l2")), "an `activity_regularizer` inside"),
 ])  # fmt: skip
 def test_layers_that_do_not_go_together_are_refused(plain, message):
     with pytest.raises(Rejected, match=message):

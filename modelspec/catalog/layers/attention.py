@@ -65,7 +65,7 @@ class MultiHeadAttention(Layer):
     bias_initializer = initializer("How the biases start.", "zeros")
     kernel_regularizer = regularizer("Penalty on each kernel.")
     bias_regularizer = regularizer("Penalty on each bias.")
-    activity_regularizer = regularizer("Not supported yet: Keras's falls on each projection.")
+    activity_regularizer = regularizer("Penalty on what each projection gives.")
     kernel_constraint = constraint("Projection of each kernel after each update.")
     bias_constraint = constraint("Projection of each bias after each update.")
     use_gate = Bool(
@@ -88,12 +88,6 @@ class MultiHeadAttention(Layer):
         return self.value_dim or self.key_dim
 
     def check(self) -> None:
-        if self.activity_regularizer is not None:
-            raise Reject(
-                "activity_regularizer",
-                "a penalty on the projections inside is not supported",
-                "leave it out, or give it to a layer after this one",
-            )
         if not self.flash_attention:
             return
         for argument, used in (

@@ -51,6 +51,11 @@ class Bidirectional(Layer):
         return tuple(layer.seed for layer in (self.forward, self.backward))
 
     @property
+    def activity_regularizer(self) -> Any:
+        """That of a layer inside: each answers for what it gives."""
+        return self.forward.activity_regularizer or self.backward.activity_regularizer
+
+    @property
     def forward(self) -> Reader:
         layer: Reader = self.layer.layer
         return layer
@@ -83,12 +88,6 @@ class Bidirectional(Layer):
                 "give it an LSTM, GRU, SimpleRNN, RNN or ConvLSTM",
             )
         check_inside(argument, given)
-        if given.layer.activity_regularizer is not None:
-            raise Reject(
-                argument,
-                "an `activity_regularizer` inside `Bidirectional` is not supported",
-                "leave it out, or give it to a layer after this one",
-            )
 
     def check_pair(self) -> None:
         """Refuse a backward layer that does not go with the forward one."""

@@ -8,6 +8,7 @@ query positions, value positions).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 from modelspec.catalog.layers.attention import MultiHeadAttention
 from modelspec.engine.lowering import Masked, lowers
 from modelspec.engine.random import Random
+from modelspec.engine.regularizers import Penalize
 
 Axes = tuple[int, ...]
 
@@ -33,12 +35,14 @@ def multi_head_attention(
     training: bool,
     masks: list[Tensor | None],
     random: Random,
+    penalize: Penalize,
 ) -> Masked:
+    part = projecting(p, w, penalize)
     axes = p.axes(query.ndim)
     mask = allowed(p, axes, query, value, masks, attention_mask)
-    q = heads_first(project(w.query, query), axes)  # (batch, apart, heads, positions, key_dim)
-    k = heads_first(project(w.key, value if key is None else key), axes)
-    v = heads_first(project(w.value, value), axes)
+    q = heads_first(part("query", query), axes)  # (batch, apart, heads, positions, key_dim)
+    k = heads_first(part("key", value if key is None else key), axes)
+    v = heads_first(part("value", value), axes)
     scores = None
     if fuses(p, query):
         mixed = fused_attention(p, q, k, v, mask)
@@ -47,13 +51,31 @@ def multi_head_attention(
         mixed = (dropped(scores, p.dropout, random) if training else scores) @ v
     taken = heads_last(mixed, axes, query)  # (batch, ..., heads, value_dim)
     if p.use_gate:
-        taken = taken * torch.sigmoid(project(w.gate, query))
-    output = project(w.attention_output, taken, 2)
+        taken = taken * gate(p, w, query, penalize)
+    output = part("attention_output", taken, 2)
     if scores is None or not p.return_attention_scores:
         return Masked(output, masks[0])
     sizes = [[x.shape[axis] for axis in axes] for x in (query, value)]
     return Masked((output, scores.reshape(*scores.shape[:-2], *sizes[0], *sizes[1])),
                   (masks[0], None))  # fmt: skip
+
+
+def projecting(p: MultiHeadAttention, w: Any, penalize: Penalize) -> Callable[..., Tensor]:
+    """The projections of a layer by name, with the penalty on what each gives."""
+
+    def part(name: str, x: Tensor, given: int = 1) -> Tensor:
+        made = project(vars(w)[name], x, given)
+        penalize(p.activity_regularizer, made)
+        return made
+
+    return part
+
+
+def gate(p: MultiHeadAttention, w: Any, query: Tensor, penalize: Penalize) -> Tensor:
+    """How much of what it takes each position lets through: (batch, ..., heads, value_dim)."""
+    made = torch.sigmoid(project(w.gate, query))
+    penalize(p.activity_regularizer, made)
+    return made
 
 
 def project(dense: Any, x: Tensor, given: int = 1) -> Tensor:

@@ -19,13 +19,15 @@ from modelspec.engine.layers.attention import (
     dropped,
     fused_attention,
     fuses,
+    gate,
     heads_first,
     heads_last,
     probabilities,
-    project,
+    projecting,
 )
 from modelspec.engine.lowering import Masked, lowers
 from modelspec.engine.random import Random
+from modelspec.engine.regularizers import Penalize
 
 Masks = list[Tensor | None]
 
@@ -110,12 +112,14 @@ def group_query_attention(
     training: bool,
     masks: Masks,
     random: Random,
+    penalize: Penalize,
 ) -> Masked:
+    part = projecting(p, w, penalize)
     mask = allowed(p, (1,), query, value, masks, attention_mask)
-    q = heads_first(project(w.query, query), (1,))  # (batch, heads, positions, head_dim)
+    q = heads_first(part("query", query), (1,))  # (batch, heads, positions, head_dim)
     k, v = (
-        heads_first(project(dense, x), (1,)).repeat_interleave(p.repeats, 1)
-        for dense, x in ((w.key, value if key is None else key), (w.value, value))
+        heads_first(part(name, x), (1,)).repeat_interleave(p.repeats, 1)
+        for name, x in (("key", value if key is None else key), ("value", value))
     )
     scores = None
     if fuses(p, query):
@@ -125,8 +129,10 @@ def group_query_attention(
         taken = (dropped(scores, p.dropout, random) if training else scores) @ v
     taken = heads_last(taken, (1,), query)  # (batch, positions, heads, head_dim)
     if p.use_gate:
-        taken = taken * torch.sigmoid(project(w.gate, query))
-    output = project(w.attention_output, taken, 2)
-    if not p.return_attention_scores:
+        taken = taken * gate(p, w, query, penalize)
+    output = part("attention_output", taken, 2)
+    penalize(p.activity_regularizer, output)  # in Keras it is the layer's own besides
+    if scores is None or not p.return_attention_scores:
         return Masked(output, masks[0])
+    penalize(p.activity_regularizer, scores)
     return Masked((output, scores), (masks[0], None))

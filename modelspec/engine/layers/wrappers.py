@@ -15,6 +15,7 @@ from modelspec.catalog.layers.wrappers import Bidirectional, Reader, TimeDistrib
 from modelspec.engine.layers import cells, conv_recurrent, recurrent
 from modelspec.engine.lowering import Masked, lowers
 from modelspec.engine.random import Random
+from modelspec.engine.regularizers import Penalize
 from modelspec.engine.sequences import Carry, Ran, began, leave
 from modelspec.language.layer import Layer
 
@@ -39,6 +40,7 @@ def bidirectional(
     mask: Tensor | None,
     random: Random,
     carry: Carry,
+    penalize: Penalize,
 ) -> Masked:
     def read(side: str, layer: Reader, states: list[Tensor] | None) -> Ran:
         weights = vars(w)[side]
@@ -48,6 +50,8 @@ def bidirectional(
         start = began(layer, weights, states)
         ran: Ran = function(layer, weights, sequence, start, mask, draws, zero_masked=whole)
         leave(layer, weights, ran, carry, f"{side}.")
+        for given in (ran.output, *(ran.states if layer.return_state else ())):
+            penalize(layer.activity_regularizer, given)
         return ran
 
     ahead, behind = p.halves(initial_state)
