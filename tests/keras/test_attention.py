@@ -125,7 +125,7 @@ def test_dropped_scores_are_keras_s_given_the_same_draw(monkeypatch):
 
     function = engine.multi_head_attention
     given = function(ours, nested(weights), **ports, training=True, masks=[None] * 4,
-                     random=Fixed())  # fmt: skip
+                     random=Fixed(), penalize=lambda word, value: None)  # fmt: skip
     monkeypatch.setattr(
         backend.random, "dropout",
         lambda x, rate, noise_shape=None, seed=None: x * drawn[0] / (1 - rate),
