@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from modelspec.catalog.layers.convolution import Convolution
-from modelspec.catalog.layers.core import Dense
 from modelspec.engine.activations import activate
 from modelspec.engine.handing import cast, first_mask, gather, place, reads
 from modelspec.engine.learnt import Learnt, not_adapted
+from modelspec.engine.logits import undone
 from modelspec.engine.lowering import Masked, lowering
 from modelspec.engine.random import Draws
 from modelspec.engine.regularizers import penalty
@@ -224,10 +223,8 @@ class Runner:
             if step.vocabulary is None:
                 raise not_adapted({step.path: step.layer})
             given["vocabulary"] = step.vocabulary
-        if "update" in asks:
-            given["update"] = Update(step, shared)
-        if "carry" in asks:
-            given["carry"] = Update(step, shared)
+        for name in asks & {"update", "carry"}:
+            given[name] = Update(step, shared)
         if "penalize" in asks:
             given["penalize"] = shared.penalize
         if "body" in asks:
@@ -253,28 +250,6 @@ class Runner:
                     weight = weight.to(compute)
                 place(found, name, weight)
         return found
-
-
-def undone(graph: Graph) -> frozenset[int]:
-    """The outputs whose losses all undo the activation that they end in."""
-    found = []
-    for head in graph.heads.values():
-        at = graph.program.tensors[head.tensor].step
-        layer = None if at is None else graph.program.steps[at].layer
-        if isinstance(layer, Dense | Convolution) and head.losses:
-            activation = layer.__dict__["activation"]
-            if all(undoes(word, activation) for word in head.losses):
-                found.append(head.tensor)
-    return frozenset(found)
-
-
-def undoes(loss: Word, activation: Word | None) -> bool:
-    """Whether a loss can be computed from what the activation was given."""
-    return (
-        type(activation).__name__ == vars(type(loss)).get("undoes")
-        and not loss.__dict__["from_logits"]
-        and loss.__dict__["axis"] == getattr(activation, "axis", -1) == -1
-    )
 
 
 def names(owner: Owner) -> list[tuple[str, str, bool]]:
