@@ -14,9 +14,10 @@ from modelspec.cli.output import as_json
 @click.option(
     "--to",
     "form",
-    type=click.Choice(["python", "onnx", "pt2", "safetensors"]),
+    type=click.Choice(["python", "onnx", "pt2", "safetensors", "keras"]),
     required=True,
-    help="PyTorch source with its weights beside it; ONNX; torch.export; the weights alone.",
+    help="PyTorch source with its weights beside it; ONNX; torch.export; the weights alone; a "
+    ".keras file that Keras loads by itself.",
 )
 @click.option("-o", "--output", "path", metavar="PATH", required=True, help="The file to write.",
               shell_complete=files)  # fmt: skip
@@ -31,10 +32,13 @@ def command(run: str, form: str, path: str, trust_code: bool, format: str) -> in
     from modelspec.exchange.export import export
 
     made = export(run, form, path, trust_code=trust_code)
+    for note in made.notes:
+        click.echo(f"note: {note}", err=True)
     if format == "json":
         as_json({
             "files": made.files,
             "differences": {one.name: one.difference for one in made.compared},
+            "notes": made.notes,
         })  # fmt: skip
     else:
         for file in made.files:

@@ -33,13 +33,20 @@ OPEN = 12
 class Format(NamedTuple):
     """A format: how a file is written, and how it is run, from the paths of the files.
 
-    `tolerance` is relative to the largest value of an output, and absolute below one.
+    `tolerance` is relative to the largest value of an output, and absolute below one; `notes` say
+    what of a graph the format has no place for.
     """
 
     write: Callable[[Module, str], list[str]]
     run: Callable[[Graph, list[str]], Running]
     tolerance: float
     texts: bool = False  # whether it holds inputs that are texts
+    precise: bool = True  # whether it computes in float32 whatever the precision of the run
+    notes: Callable[[Graph], list[str]] = lambda graph: []
+
+
+class Untried(Exception):
+    """A file that cannot be run here; the text says why, and what it was held to instead."""
 
 
 class Compared(NamedTuple):
@@ -56,6 +63,7 @@ class Exported(NamedTuple):
 
     files: list[str]
     compared: list[Compared]
+    notes: list[str]
 
     @property
     def fails(self) -> bool:
@@ -69,10 +77,14 @@ def formats() -> dict[str, Format]:
         "safetensors": Format(export_weights.write, export_weights.run, 0.0, texts=True),
         "pt2": Format(_pt2("write"), _pt2("run"), 1e-5),
         "onnx": Format(_onnx("write"), _onnx("run"), 1e-4),
-    }
+        "keras": Format(_keras("write"), _keras("run"), 1e-5, texts=True, precise=False,
+                        notes=_keras("notes")),
+    }  # fmt: skip
 
 
-NAMES = ("python", "onnx", "pt2", "safetensors")
+NAMES = ("python", "onnx", "pt2", "safetensors", "keras")
+#: What narrow floats are told apart by, where a file computes in them: a few of their last bits.
+NARROW = {"float16": 4e-3, "bfloat16": 3e-2}
 
 
 def _pt2(name: str) -> Callable[..., Any]:
@@ -93,6 +105,15 @@ def _onnx(name: str) -> Callable[..., Any]:
     return function
 
 
+def _keras(name: str) -> Callable[..., Any]:
+    def function(*given: Any) -> Any:
+        from modelspec.exchange.keras_file import file
+
+        return vars(file)[name](*given)
+
+    return function
+
+
 def export(folder: str, form: str, path: str, *, trust_code: bool = False) -> Exported:
     """A run as a file of a format; raises `Rejected` with everything that it cannot hold."""
     return export_run(load(folder, device="cpu", trust_code=trust_code), form, path)
@@ -108,13 +129,13 @@ def export_run(run: Run, form: str, path: str) -> Exported:
     beside = tempfile.mkdtemp(prefix=".export-", dir=where)
     try:
         files = chosen.write(run.module, os.path.join(beside, os.path.basename(path)))
-        compared = compare(run.module, chosen.run(run.graph, files), chosen.tolerance)
+        compared, notes = held(run, chosen, files)
         kept = []
         if not any(one.fails for one in compared):
             for file in files:
                 kept.append(os.path.join(os.path.dirname(path), os.path.basename(file)))
                 os.replace(file, kept[-1])
-        return Exported(kept, compared)
+        return Exported(kept, compared, notes)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -148,14 +169,34 @@ def refuse_stateful(graph: Graph, form: str) -> None:
     report.raise_if_errors()
 
 
-def compare(module: Module, running: Running, tolerance: float) -> list[Compared]:
-    """The exported model beside the engine's, on random inputs."""
+def held(run: Run, chosen: Format, files: list[str]) -> tuple[list[Compared], list[str]]:
+    """The files beside the engine, and what is to be said of them."""
+    notes = chosen.notes(run.graph)
+    cast, tolerance = (None if chosen.precise else run.cast), chosen.tolerance
+    if not chosen.precise:
+        dtypes = [step.definition.dtype or "" for step in run.graph.program.steps]
+        dtypes.append(run.graph.spec.training.precision)
+        tolerance = max(tolerance, *(NARROW.get(one, 0.0) for one in dtypes))
+    try:
+        running = chosen.run(run.graph, files)
+    except Untried as untried:
+        return [], [*notes, str(untried)]
+    return compare(run.module, running, tolerance, cast), notes
+
+
+def compare(
+    module: Module, running: Running, tolerance: float, cast: torch.dtype | None = None
+) -> list[Compared]:
+    """The exported model beside the engine's, which computes in `cast`, on random inputs."""
     worst: dict[str, tuple[float, float]] = {}
     graph = module.graph
     for batch in BATCHES if graph.stateful is None else (graph.batch_size,):
         inputs = random_inputs(graph, batch)
         with torch.no_grad():
-            wanted = module(inputs)
+            values = module.outcome(inputs, cast).values
+        wanted = {name: values[id] for name, id in module.graph.program.outputs.items()}
+        if cast is not None:
+            wanted = {name: wide(value) for name, value in wanted.items()}
         found = running(inputs)
         for name, value in wanted.items():
             apart, largest = difference(value, found[name])
@@ -165,6 +206,11 @@ def compare(module: Module, running: Running, tolerance: float) -> list[Compared
         Compared(name, apart, largest, not apart <= tolerance * max(1.0, largest))
         for name, (apart, largest) in worst.items()
     ]
+
+
+def wide(value: Tensor) -> Tensor:
+    """A narrow float as float32, which has it as it is."""
+    return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
 
 
 def difference(wanted: Tensor, found: Tensor) -> tuple[float, float]:
@@ -199,7 +245,7 @@ def vocabulary(program: Program) -> int:
     """The size of the smallest table that integers may be looked up in."""
     smallest = 100
     for step in program.steps:
-        for argument in ("input_dim", "num_tokens"):
+        for argument in ("input_dim", "num_tokens", "num_classes"):
             size: Any = vars(step.layer).get(argument)
             smallest = min(smallest, size) if isinstance(size, int) else smallest
         if step.body is not None:

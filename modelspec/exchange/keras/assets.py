@@ -8,7 +8,7 @@ from typing import Any
 from modelspec.exchange.keras.archive import Archive
 from modelspec.exchange.keras.hdf5 import Stored
 from modelspec.exchange.keras.model import LOOKUPS, Model, Part
-from modelspec.exchange.keras.weights import kept
+from modelspec.exchange.keras.places import kept
 from modelspec.model.graph import Graph, Program
 
 #: A vocabulary's file has at most so many bytes.

@@ -29,6 +29,8 @@ OPERANDS: dict[str, tuple[str, ...]] = {
     "GetItem": ("x", "key"),
     "Where": ("condition", "x1", "x2"),
     "Take": ("x", "indices"),
+    "FullLike": ("x", "fill_value"),
+    "Slice": ("x", "start_indices"),
     "TakeAlongAxis": ("x", "indices"),
 }
 PAIRWISE = {"x1", "x2"}

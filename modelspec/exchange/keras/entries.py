@@ -13,6 +13,8 @@ from modelspec.language.dtypes import FLOATS
 from modelspec.language.layer import Layer
 
 RECURRENT = ("LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+#: Arguments of operations: Keras's names -> ours.
+RENAMED = {("Cast", "dtype"): "to", ("BroadcastTo", "shape"): "newshape"}
 KERAS = "use what Keras itself has there, and save the model again"
 OWN = (
     'a class of your own can stand in the spec as {type: python, class: "package.module:Class"} '
@@ -74,6 +76,8 @@ def old_hard_sigmoid(part: Part) -> bool:
 def tidied(part: Part) -> dict[str, Any]:
     """Its configuration, without what Keras writes though it is a default."""
     config = dict(part.config)
+    if part.is_operation:
+        return operation(part.kind, config)
     rank = len(part.input_shape or ()) or None
     if "Normalization" in part.kind and rank:
         config["axis"] = last_axis(config.get("axis"), rank)
@@ -100,6 +104,17 @@ def tidied(part: Part) -> dict[str, Any]:
     if part.kind == "RandomShear":
         for key in ("x_factor", "y_factor"):
             config[key] = one_sided(config.get(key))
+    return config
+
+
+def operation(kind: str, config: dict[str, Any]) -> dict[str, Any]:
+    """What an operation is made with, under our names."""
+    for (owner, theirs), ours in RENAMED.items():
+        if owner == kind and theirs in config:
+            config[ours] = config.pop(theirs)
+    for key in ("newshape", "shape"):
+        if isinstance(unpacked(config.get(key)), list):  # the batch, as a spec writes it
+            config[key] = [None, *unpacked(config[key])[1:]]
     return config
 
 

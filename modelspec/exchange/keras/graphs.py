@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from modelspec.exchange.keras import known
-from modelspec.exchange.keras.calls import call, refuse, single
+from modelspec.exchange.keras.calls import PAIRWISE, Call, call, refuse, single
+from modelspec.exchange.keras.constants import as_constant, take_in
 from modelspec.exchange.keras.entries import declared, entry, own_dtype
 from modelspec.exchange.keras.faults import Faults, Odd
 from modelspec.exchange.keras.masks import take_out
@@ -136,6 +137,7 @@ class Graph:
         self.callees: dict[str, str] = {}  # part -> its name under `shared`
         self.before: str | None = None
         take_out(model)
+        take_in(model)
         for tensor in tensors(model.inputs):
             self.input(model.by_name[tensor.part])
         self.reserve()
@@ -220,6 +222,7 @@ class Graph:
         else:
             assert made is not None
             name = self.texts[part.name, at]
+            self.constants(name, made, node)
             path = f"{self.path}.{name}" if self.path else name
             written = self.writer.definition(part, path, made.arguments, self.trainable)
         source = self.graph_source(part, node) if made is None else self.source(made.ports)
@@ -227,6 +230,21 @@ class Graph:
             written["from"] = source
         self.layers[name] = written
         self.before = name
+
+    def constants(self, name: str, made: Call, node: Node) -> None:
+        """Write arrays among the operands of an operation as entries of their own."""
+        for port in sorted(PAIRWISE & set(made.arguments)):
+            written = made.arguments[port]
+            value = as_constant(written, next(iter(node.tensors()), None)) if isinstance(
+                written, list) else None  # fmt: skip
+            if value is not None:
+                held = self.names.free(f"{name}_constant")
+                self.layers[held] = {"type": "Constant", "value": value}
+                self.before = held
+                del made.arguments[port]
+                made.ports = {**made.ports, port: Tensor(held, 0, 0)}
+                made.ports = {key: made.ports[key] for key in sorted(made.ports)}
+                self.texts[held, 0] = held
 
     def use(self, part: Part, at: int, extra: Plain) -> tuple[Plain, str]:
         """A call of a layer that stands under `shared`."""

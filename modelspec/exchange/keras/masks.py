@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from modelspec.exchange.keras.model import Model, Node, Part, Tensor, tensors
 
+#: Operations that take the shape of a tensor, and nothing else: masks are joined with them.
+ALIKE = ("OnesLike", "ZerosLike")
 ARGUMENTS = ("mask", "query_mask", "value_mask", "key_mask")
 
 
@@ -56,6 +58,8 @@ class Masks:
             if key(tensor) in seen:
                 continue
             seen.add(key(tensor))
+            if part.is_operation and part.kind in ALIKE:
+                continue
             if part.is_operation and key(tensor) not in self.starts:
                 waiting += part.nodes[tensor.node].tensors()
             elif tensor is mask:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from math import prod
 
-from modelspec.exchange.keras.entries import RECURRENT
 from modelspec.exchange.keras.faults import Faults
 from modelspec.exchange.keras.graphs import Writer
 from modelspec.exchange.keras.hdf5 import Array, Stored
-from modelspec.exchange.keras.model import MODELS, Model, Part
+from modelspec.exchange.keras.model import Model, Part
+from modelspec.exchange.keras.places import DENSE, Pair, Places
 from modelspec.language.layer import Weight
 from modelspec.model.graph import Graph
 
-#: Attributes of Keras's attention layers, by the first part of our weights' names.
-DENSE = {"query": "query_dense", "key": "key_dense", "value": "value_dense", "gate": "gate_dense",
-         "attention_output": "output_dense"}  # fmt: skip
-#: Classes that files know by another name than the layer.
-CLASSES = {"GroupQueryAttention": "GroupedQueryAttention"}
 #: Parts of a file that are no weights of the model; those of vocabularies go with them.
 ASIDE = frozenset(("optimizer", "seed_generator", "_random_generator", "metrics", "loss_tracker",
          "random_generator", "_metrics", "_loss_tracker", "compile_metrics", "_compile_metrics",
@@ -27,19 +21,12 @@ ASIDE = frozenset(("optimizer", "seed_generator", "_random_generator", "metrics"
 OLD = {"depthwise_kernel": "kernel"}
 
 
-class Pair(NamedTuple):
-    """One weight of ours, and where Keras's file has it."""
-
-    name: str
-    weight: Weight
-    place: str
-
-
 class Matched:
     """The weights of a graph, found in a Keras file."""
 
     def __init__(self, graph: Graph, writer: Writer, stored: Stored, faults: Faults) -> None:
         self.graph, self.writer, self.stored, self.faults = graph, writer, stored, faults
+        self.places = Places(graph, writer.places, writer.sharing)
         self.found: dict[str, str] = {}
         self.again: set[str] = set()  # tensors that the file has a second time
         self.absent: dict[str, str] = {}  # where a weight was looked for
@@ -50,7 +37,7 @@ class Matched:
         if "layer_names" in self.stored.groups[""].attrs or "model_weights" in self.stored.groups:
             self.by_layers(model)
         else:
-            for pair in self.of_model(model, ""):
+            for pair in self.places.of_model(model, ""):
                 self.take(pair)
             self.leftover(p for p in self.stored.sets if not ASIDE & set(p.split("/")))
         self.report()
@@ -76,7 +63,10 @@ class Matched:
             self.absent[pair.name] = pair.place
             return
         shape = self.stored.shape(place)
-        if shape != pair.weight.shape and not (shape == (1,) and pair.weight.shape == ()):
+        alike = shape == pair.weight.shape or (shape == (1,) and pair.weight.shape == ())
+        if pair.weight.name == "value":  # a Parameter, which Keras has as a table
+            alike = prod(shape) == prod(sizes(pair.weight))
+        if not alike:
             self.wrong.append(
                 f"`{pair.name}` is {list(pair.weight.shape)}, and {list(shape)} in the file"
             )
@@ -125,42 +115,6 @@ class Matched:
             )
         self.faults.stop()
 
-    # -- Keras 3: by the place of each layer among those of its class -------------------------
-
-    def of_model(self, model: Model, prefix: str) -> Iterator[Pair]:
-        for part, name in kept(model):
-            yield from self.of_part(part, f"{prefix}layers/{name}")
-
-    def of_part(self, part: Part, prefix: str) -> Iterator[Pair]:
-        part = self.writer.sharing.first(part)
-        if part.model is not None:
-            yield from self.of_model(part.model, f"{prefix}/")
-            return
-        if part.wrapped is not None and part.kind == "TimeDistributed":
-            yield from self.of_part(part.wrapped, f"{prefix}/layer")
-        counts: dict[str, int] = {}
-        if part.kind == "SpectralNormalization":
-            counts[""] = 0  # the kernel, which it lists as its own too
-            self.again.add(f"{prefix}/vars/0")
-        for name, weight in self.owned(part):
-            folder = folder_of(part, weight.name.rpartition(".")[0])
-            at = counts[folder] = counts.get(folder, -1) + 1
-            yield Pair(name, weight, f"{prefix}/{folder}vars/{at}")
-
-    def owned(self, part: Part) -> list[tuple[str, Weight]]:
-        """The weights of a layer in Keras's order: those that are trained first."""
-        owner = self.graph.owners.get(self.writer.places.get(part, "?"))
-        if owner is None:
-            return []
-        state = {"moving_mean", "moving_variance", "mean", "variance", "count", "vector_u",
-                 "moving_stddev", "renorm_mean", "renorm_stddev"}  # fmt: skip
-        return [
-            (owner.name(weight), weight)
-            for last in (False, True)
-            for weight in owner.weights
-            if (weight.name in state) == last
-        ]
-
     # -- Keras 2 and .h5: by the names of layers, their weights in order ----------------------
 
     def by_layers(self, model: Model) -> None:
@@ -203,62 +157,9 @@ class Matched:
             return
         if part.wrapped is not None and part.kind == "TimeDistributed":
             yield from self.flat(part.wrapped, trainable)
-        for name, weight in self.owned(part):
+        for name, weight in self.places.owned(part):
             yield name, weight, trainable and weight.trainable
-
-
-def kept(model: Model) -> Iterator[tuple[Part, str]]:
-    """The layers of a model, and the names under which a file keeps them."""
-    counts: dict[str, int] = {}
-    for part in model.parts:
-        if not part.is_operation and not (model.sequential and part.is_input):
-            yield part, unique(snake_of(part), counts)
 
 
 def sizes(weight: Weight) -> tuple[int, ...]:
     return tuple(dim for dim in weight.shape if isinstance(dim, int))
-
-
-def folder_of(part: Part, head: str) -> str:
-    """Where a layer keeps the weights whose names begin with `head.`, with a slash behind."""
-    if part.kind in RECURRENT:
-        return "cell/"
-    if part.kind == "Bidirectional":
-        side, _, rest = head.partition(".")
-        inner = part.config.get("layer" if side == "forward" else "backward_layer")
-        inside = Part({**(inner or part.config["layer"])}, Faults(""))
-        return f"{side}_layer/{folder_of(inside, rest)}"
-    if part.kind == "RNN":
-        inside = Part(stacked(part.config.get("cell")), Faults(""))
-        return "cell/" + (folder_of(inside, head) if inside.kind == "StackedRNNCells" else "")
-    if part.kind == "StackedRNNCells":
-        counts: dict[str, int] = {}
-        named = [unique(snake(str(one["class_name"])), counts) for one in part.config["cells"]]
-        return f"cells/{named[int(head.removeprefix('cell'))]}/"
-    if part.kind == "SpectralNormalization" and head.startswith("layer"):
-        assert part.wrapped is not None
-        return "layer/" + folder_of(part.wrapped, head.removeprefix("layer").lstrip("."))
-    return f"{DENSE[head]}/" if head in DENSE else ""
-
-
-def stacked(cell: object) -> dict[str, object]:
-    if isinstance(cell, list):
-        return {"class_name": "StackedRNNCells", "config": {"cells": cell}}
-    return cell if isinstance(cell, dict) else {}
-
-
-def snake_of(part: Part) -> str:
-    """The name under which a container keeps a layer of its class."""
-    return snake("Functional" if part.kind in MODELS[:2] else CLASSES.get(part.kind, part.kind))
-
-
-def snake(name: str) -> str:
-    """A class's name as Keras's containers spell it."""
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
-
-
-def unique(name: str, counts: dict[str, int]) -> str:
-    """`dense`, `dense_1`, ...: as Keras counts the layers of one class."""
-    count = counts[name] = counts.get(name, -1) + 1
-    return f"{name}_{count}" if count else name
