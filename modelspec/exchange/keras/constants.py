@@ -6,13 +6,17 @@ as an Embedding of places that are the same for every sample; `export --to keras
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from modelspec.exchange.keras.calls import PAIRWISE, Call
 from modelspec.exchange.keras.hdf5 import Array
 from modelspec.exchange.keras.masks import prune
 from modelspec.exchange.keras.model import Model, Node, Part, Slice, Tensor, tensors
+
+if TYPE_CHECKING:
+    from modelspec.exchange.keras.graphs import Graph
 
 #: Operations that add an array to zeros.
 SUMS = ("Add", "LogicalOr")
@@ -117,6 +121,21 @@ def give_way(model: Model, gone: Part, part: Part) -> None:
 def become(part: Part, kind: str, config: dict[str, Any]) -> None:
     """Make a layer that is called on nothing out of a part."""
     part.kind, part.module, part.config, part.nodes = kind, None, config, [Node([], {})]
+
+
+def write(graph: Graph, name: str, made: Call, node: Node) -> None:
+    """Write arrays among the operands of an operation as entries of their own."""
+    for port in sorted(PAIRWISE & set(made.arguments)):
+        written = made.arguments[port]
+        beside = next(iter(node.tensors()), None)
+        value = as_constant(written, beside) if isinstance(written, list) else None
+        if value is not None:
+            held = graph.names.free(f"{name}_constant")
+            graph.layers[held] = {"type": "Constant", "value": value}
+            graph.texts[held, 0] = graph.before = held
+            del made.arguments[port]
+            ports = {**made.ports, port: Tensor(held, 0, 0)}
+            made.ports = {key: ports[key] for key in sorted(ports)}
 
 
 def as_constant(written: list[Any], beside: Tensor | None) -> list[Any] | None:

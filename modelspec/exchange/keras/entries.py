@@ -7,7 +7,7 @@ from typing import Any
 from modelspec.catalog.refused import refused
 from modelspec.catalog.words import find
 from modelspec.exchange.keras.faults import Faults
-from modelspec.exchange.keras.model import Part
+from modelspec.exchange.keras.model import APPLICATIONS, Part
 from modelspec.exchange.keras.words import Inside, Unknown, arguments, unpacked
 from modelspec.language.dtypes import FLOATS
 from modelspec.language.layer import Layer
@@ -49,6 +49,14 @@ def entry(part: Part, faults: Faults, inside: Inside, extra: dict[str, Any]) -> 
     except Unknown as unknown:
         faults.refuse(part.name, f"`{part.kind}`: {unknown.what}", unknown.help or KERAS)
     return made
+
+
+def learns(part: Part) -> bool:
+    """Whether `trainable` means something to a part: it has weights, or holds what has."""
+    cls = declared(part)
+    if part.model is not None or part.kind in APPLICATIONS or cls is None:
+        return True
+    return cls.weights is not Layer.weights or bool(getattr(cls, "wraps", False))
 
 
 def refuse_class(part: Part, faults: Faults) -> None:

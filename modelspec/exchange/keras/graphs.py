@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelspec.exchange.keras import known
-from modelspec.exchange.keras.calls import PAIRWISE, Call, call, refuse, single
-from modelspec.exchange.keras.constants import as_constant, take_in
-from modelspec.exchange.keras.entries import declared, entry, own_dtype
+from modelspec.exchange.keras import constants, known
+from modelspec.exchange.keras.calls import call, refuse, single
+from modelspec.exchange.keras.entries import entry, learns, own_dtype
 from modelspec.exchange.keras.faults import Faults, Odd
 from modelspec.exchange.keras.masks import take_out
 from modelspec.exchange.keras.model import (
@@ -23,7 +22,6 @@ from modelspec.exchange.keras.model import (
 from modelspec.exchange.keras.names import Names
 from modelspec.exchange.keras.sharing import Sharing, goes_on
 from modelspec.exchange.keras.tensorflow import translate
-from modelspec.language.layer import Layer
 
 Plain = dict[str, Any]
 
@@ -111,14 +109,6 @@ def part_of(written: Any, faults: Faults) -> Part:
     return Part(written, faults)
 
 
-def learns(part: Part) -> bool:
-    """Whether `trainable` means something to a part: it has weights, or holds what has."""
-    cls = declared(part)
-    if part.model is not None or part.kind in APPLICATIONS or cls is None:
-        return True
-    return cls.weights is not Layer.weights or bool(getattr(cls, "wraps", False))
-
-
 def in_order(made: Plain) -> Plain:
     return {key: made[key] for key in ("inputs", "shared", "layers", "outputs") if made.get(key)}
 
@@ -137,7 +127,7 @@ class Graph:
         self.callees: dict[str, str] = {}  # part -> its name under `shared`
         self.before: str | None = None
         take_out(model)
-        take_in(model)
+        constants.take_in(model)
         for tensor in tensors(model.inputs):
             self.input(model.by_name[tensor.part])
         self.reserve()
@@ -222,7 +212,7 @@ class Graph:
         else:
             assert made is not None
             name = self.texts[part.name, at]
-            self.constants(name, made, node)
+            constants.write(self, name, made, node)
             path = f"{self.path}.{name}" if self.path else name
             written = self.writer.definition(part, path, made.arguments, self.trainable)
         source = self.graph_source(part, node) if made is None else self.source(made.ports)
@@ -230,21 +220,6 @@ class Graph:
             written["from"] = source
         self.layers[name] = written
         self.before = name
-
-    def constants(self, name: str, made: Call, node: Node) -> None:
-        """Write arrays among the operands of an operation as entries of their own."""
-        for port in sorted(PAIRWISE & set(made.arguments)):
-            written = made.arguments[port]
-            value = as_constant(written, next(iter(node.tensors()), None)) if isinstance(
-                written, list) else None  # fmt: skip
-            if value is not None:
-                held = self.names.free(f"{name}_constant")
-                self.layers[held] = {"type": "Constant", "value": value}
-                self.before = held
-                del made.arguments[port]
-                made.ports = {**made.ports, port: Tensor(held, 0, 0)}
-                made.ports = {key: made.ports[key] for key in sorted(made.ports)}
-                self.texts[held, 0] = held
 
     def use(self, part: Part, at: int, extra: Plain) -> tuple[Plain, str]:
         """A call of a layer that stands under `shared`."""

@@ -14,7 +14,7 @@ from modelspec.exchange.keras_file.constants import Constants, table_of
 from modelspec.exchange.keras_file.entries import Entries
 from modelspec.exchange.keras_file.masks import Masks
 from modelspec.exchange.keras_file.operations import Made, Operations
-from modelspec.exchange.keras_file.parts import Functional, Node, Part, Value
+from modelspec.exchange.keras_file.parts import Functional, Node, Part, Plain, Value
 from modelspec.exchange.keras_file.words import Unwritten
 from modelspec.exchange.walk import Homes, Inline, Scope, Walk
 from modelspec.language.dtypes import is_float
@@ -73,7 +73,7 @@ class Writing(Walk):
         """An input of the model; its batch has a size where layers go on from batch to batch."""
         graph = self.models.graph
         batch = None if graph.stateful is None else graph.batch_size
-        config = {"batch_shape": [batch, *shape[1:]], "dtype": dtype}
+        config: Plain = {"batch_shape": [batch, *shape[1:]], "dtype": dtype}
         config |= {"sparse": False, "ragged": False, "optional": False}
         part = self.model.add(name, "keras.layers", "InputLayer", config)
         value = Value(Node(part, [], {}), 0, shape, dtype)

@@ -28,6 +28,7 @@ from modelspec.language.dtypes import sort
 from modelspec.model.graph import Graph
 from modelspec.source.diagnostics import Rejected
 from modelspec.source.text import Source
+from modelspec.source.tree import write as yaml
 
 Tensors = dict[str, Tensor]
 
@@ -35,9 +36,9 @@ Tensors = dict[str, Tensor]
 def read_again(path: str, weights: Mapping[str, Tensor], places: Placed) -> None:
     """Import the file, and hold every tensor of it to the weight that it was written from."""
     saved, faults = read(path), Faults(path)
-    model, text, writer = spec_of(saved, faults)
+    model, flat, writer = spec_of(saved, faults)
     faults.stop()
-    graph = compile(Source(os.path.join(os.path.dirname(path), "spec.yaml"), text))
+    graph = compile(Source(os.path.join(os.path.dirname(path), "spec.yaml"), yaml(flat)))
     assert saved.weights is not None
     matched = Matched(graph, writer, saved.weights, faults)
     found = matched.arrays(model)
