@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from modelspec.cli.completers import folders, settings
 from modelspec.cli.output import keep_format
 from modelspec.model.graph import Graph
+from modelspec.model.machine import read_size
 
 Command = Callable[..., Any]
 
@@ -51,6 +52,27 @@ def format_option(*formats: str) -> Callable[[Command], Command]:
         is_eager=True,
         help="How results and errors are written; json is stable for scripts.",
     )
+
+
+class Budget(NamedTuple):
+    """A limit on memory, as it was written and in bytes."""
+
+    text: str
+    bytes: int
+
+
+class Size(click.ParamType):  # type: ignore[type-arg]
+    """`24GB`, `512MiB`, `1.5e9`."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, Budget):
+            return value
+        count = read_size(value)
+        if count is None:
+            self.fail(f"{value!r} is no size; write 24GB, 512MiB or 1.5e9", param, ctx)
+        return Budget(value, count)
 
 
 def compiled(

@@ -9,6 +9,8 @@ from modelspec.cli.options import compiled, format_option, spec_options
 from modelspec.cli.output import as_json, width
 from modelspec.cli.table import table
 from modelspec.language.shapes import Shape, show
+from modelspec.model.machine import bytes_of
+from modelspec.model.memory import Memory
 from modelspec.model.summary import Node, Row, Summary, nodes
 
 
@@ -63,23 +65,22 @@ def shapes(listed: list[Shape]) -> str:
 def totals(summary: Summary) -> list[str]:
     unknown = "unknown: a size is open"
     memory, operations = summary.activation_bytes, summary.operations
+    step, batch = Memory(summary.graph), batch_size(summary)
+    what = "training" if step.training else "a batch"
+    needed = f"{bytes_of(step.at(batch))} with {batch:,} samples a step"
+    needed = unknown if step.open else needed
     return [
         f"parameters             {summary.parameters:,} "
         f"({summary.trainable:,} trainable, {summary.frozen:,} non-trainable)",
         f"memory of weights      {bytes_of(summary.weight_bytes)}",
         f"memory of activations  {unknown if memory is None else bytes_of(memory)} a sample",
+        f"memory of {what:<12} {needed}",
         f"operations             {unknown if operations is None else f'{operations:,}'} a sample",
     ]
 
 
-def bytes_of(count: int) -> str:
-    """A size as people write it: 312 B, 20.8 MiB."""
-    size, unit = float(count), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if size < 1024:
-            break
-        size, unit = size / 1024, larger
-    return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"
+def batch_size(summary: Summary) -> int:
+    return int(summary.graph.spec.training.batch_size)
 
 
 def node_table(listed: list[Node], room: int) -> str:
@@ -92,7 +93,10 @@ def node_table(listed: list[Node], room: int) -> str:
 
 
 def document(summary: Summary, listed: list[Node] | None) -> dict[str, object]:
-    """The summary for scripts; what is unknown is null."""
+    """The summary for scripts; what is unknown is null. `step_bytes` is what a step holds at its
+    fullest.
+    """
+    step = Memory(summary.graph)
     made: dict[str, object] = {
         "schema_version": 1,
         "name": summary.graph.name,
@@ -112,6 +116,8 @@ def document(summary: Summary, listed: list[Node] | None) -> dict[str, object]:
         "trainable_parameters": summary.trainable,
         "weight_bytes": summary.weight_bytes,
         "activation_bytes_per_sample": summary.activation_bytes,
+        "batch_size": batch_size(summary),
+        "step_bytes": None if step.open else step.at(batch_size(summary)),
         "operations_per_sample": summary.operations,
     }
     if listed is not None:

@@ -4,18 +4,51 @@ from __future__ import annotations
 
 import click
 
-from modelspec.cli.completers import specs
 from modelspec.cli.fix import fixed
-from modelspec.cli.options import compiled, format_option, spec_options
+from modelspec.cli.options import Budget, Size, compiled, format_option, spec_options
 from modelspec.cli.output import MACHINE, tell
 from modelspec.model.graph import Graph
+from modelspec.model.lints.room import over
+from modelspec.model.machine import bytes_of
+from modelspec.model.memory import Memory
 from modelspec.source.diagnostics import Diagnostic, Rejected
 
 
+class Checked:
+    """What became of one spec: `graph` is None where it is not valid."""
+
+    def __init__(self, spec: str) -> None:
+        self.spec = spec
+        self.graph: Graph | None = None
+        self.samples: int | None = None
+        self.found: list[Diagnostic] = []
+        self.budget: Budget | None = None
+
+    def valid(self) -> str:
+        """That it is valid, and how large."""
+        assert self.graph is not None
+        data = "" if self.samples is None else f", {self.samples:,} samples"
+        return f"{shown(self.spec)} is valid: {sizes(self.graph)}{data}{self.room()}"
+
+    def room(self) -> str:
+        """How much of the budget it takes."""
+        if self.budget is None or self.graph is None:
+            return ""
+        memory, batch = Memory(self.graph), self.graph.spec.training.batch_size
+        least = "at least " if memory.open else ""
+        needed = f"{least}{bytes_of(memory.at(batch))} of {self.budget.text}"
+        return f", {needed} with {batch:,} samples a step"
+
+
 @click.command("validate")
-@click.argument("specs", metavar="SPEC...", nargs=-1, required=True, shell_complete=specs)
+@click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
 @click.option("--data", "with_data", is_flag=True, help="Hold the data against the spec too.")
 @click.option("--strict", is_flag=True, help="Let warnings fail the check, like errors.")
+@click.option(
+    "--budget",
+    type=Size(),
+    help="Fail where a step of training needs more memory: 24GB, 512MiB.",
+)
 @click.option(
     "--fix", is_flag=True, help="Make the certain fixes first; the text of `-` goes to stdout."
 )
@@ -25,6 +58,7 @@ def command(
     specs: tuple[str, ...],
     with_data: bool,
     strict: bool,
+    budget: Budget | None,
     fix: bool,
     format: str,
     settings: tuple[str, ...],
@@ -38,34 +72,38 @@ def command(
     """
     if fix and "-" in specs and format in MACHINE:
         raise click.UsageError(f"with --fix the spec of `-` goes to stdout, where {format} would")
-    found: list[Diagnostic] = []
-    checked: dict[str, Graph | None] = {}
-    samples: dict[str, int] = {}
-    for spec in specs:
+    make = fixed if fix else compiled
+    checked = [Checked(spec) for spec in specs]
+    for one in checked:
+        one.budget = budget
         try:
-            if fix:
-                graph = fixed(spec, settings, allow_path, trust_code)
-            else:
-                graph = compiled(spec, settings, allow_path, trust_code)
+            graph = make(one.spec, settings, allow_path, trust_code)
             if with_data:
-                samples[spec] = count_samples(graph)
+                one.samples = count_samples(graph)
         except Rejected as rejected:
-            checked[spec] = None
-            found += rejected.diagnostics
+            one.found = rejected.diagnostics
         else:
-            fails = strict and bool(graph.warnings)
-            checked[spec] = None if fails else graph
-            found += graph.warnings
+            one.found = graph.warnings if budget is None else within(graph, budget)
+            fails = strict or any(found.severity == "error" for found in one.found)
+            one.graph = None if fails and one.found else graph
+    found = [diagnostic for one in checked for diagnostic in one.found]
     if format == "json":
-        write_json(checked, samples, found)
+        write_json(checked, found)
     else:
         tell(found, format)
-        for spec, valid in checked.items():
-            if valid is not None and format != "sarif":
-                of_data = f", {samples[spec]:,} samples" if spec in samples else ""
-                text = f"{shown(spec)} is valid: {sizes(valid)}{of_data}"
-                click.echo(text, err=fix and spec == "-")
-    return 1 if None in checked.values() else 0
+        for one in checked:
+            if one.graph is not None and format != "sarif":
+                click.echo(one.valid(), err=fix and one.spec == "-")
+    return 1 if any(one.graph is None for one in checked) else 0
+
+
+def within(graph: Graph, budget: Budget) -> list[Diagnostic]:
+    """The warnings of a graph, and an error where it needs more than the budget; what this machine
+    has is then no matter.
+    """
+    kept = [one for one in graph.warnings if one.code != "too-much-memory"]
+    beyond = over(graph, budget.bytes, f"the budget is {budget.text}")
+    return kept if beyond is None else [beyond.diagnostic("error"), *kept]
 
 
 def count_samples(graph: Graph) -> int:
@@ -97,9 +135,7 @@ def sizes(graph: Graph) -> str:
     )
 
 
-def write_json(
-    checked: dict[str, Graph | None], samples: dict[str, int], found: list[Diagnostic]
-) -> None:
+def write_json(checked: list[Checked], found: list[Diagnostic]) -> None:
     import json
 
     from modelspec.source.machine import as_json
@@ -107,12 +143,12 @@ def write_json(
     document = json.loads(as_json(found))
     document["specs"] = [
         {
-            "path": shown(spec),
-            "valid": graph is not None,
-            "layers": None if graph is None else len(graph.program.steps),
-            "parameters": None if graph is None else graph.parameters,
-            "samples": samples.get(spec),
+            "path": shown(one.spec),
+            "valid": one.graph is not None,
+            "layers": None if one.graph is None else len(one.graph.program.steps),
+            "parameters": None if one.graph is None else one.graph.parameters,
+            "samples": one.samples,
         }
-        for spec, graph in checked.items()
+        for one in checked
     ]
     click.echo(json.dumps(document, indent=2))

@@ -51,7 +51,10 @@ def check(spec: Spec) -> Graph:
             "this depends on none",
             help="inputs: {x: [8]}",
         )
-    report.raise_if_errors()
+    if report.failed:
+        rejected = Rejected(report.errors + report.warnings)
+        rejected.graph = graph
+        raise rejected
     return graph
 
 
@@ -92,6 +95,7 @@ class Checker:
             t.shape is None for t in flat(arguments)
         ):
             return
+        before = len(self.report.errors)
         if definition.body is not None:
             env.inner[call] = inner = Env()
             self.inline(call, definition, arguments, inner, program, name)
@@ -100,6 +104,8 @@ class Checker:
             env.values[call] = [t for t in made if t is not None] if all(made) else []
         elif definition.layer is not None:
             env.values[call] = self.steps.layer(call, definition, arguments, program, name)
+        if len(self.report.errors) > before:
+            self.graph.faults.setdefault(name, self.report.errors[before])
 
     # -- graphs ----------------------------------------------------------------------------
 

@@ -153,6 +153,9 @@ class Graph:
         self.owners: dict[str, Owner] = {}
         self.heads: dict[str, Head] = {}
         self.warnings: list[Diagnostic] = []
+        #: What is wrong with calls, by their paths, and the inside of wrappers that it is in.
+        self.faults: dict[str, Diagnostic] = {}
+        self.unfinished: dict[str, tuple[Program, Any, Call]] = {}
 
     @property
     def name(self) -> str:

@@ -42,7 +42,8 @@ def bends(layer: Layer, output: Shape) -> int | None:
 def convolution(layer: Any, output: Shape, inputs: Shapes) -> int | None:
     """A copy of the input with its padding, where both ends have not the same."""
     first = layer.data_format == "channels_first"
-    space = inputs[0][1:] if first else inputs[0][:-1]
+    x: Any = inputs[0]
+    space = x[1:] if first else x[:-1]
     if not all(isinstance(length, int) for length in space):
         return None
     around = []
@@ -54,8 +55,8 @@ def convolution(layer: Any, output: Shape, inputs: Shapes) -> int | None:
     odd = layer.padding == "causal" or any(total % 2 for total in around)
     if layer.padding == "valid" or not odd:
         return 0
-    channels = inputs[0][0] if first else inputs[0][-1]
-    return channels * prod(n + a for n, a in zip(space, around, strict=True))
+    padded: int = prod(n + a for n, a in zip(space, around, strict=True))
+    return padded * int(x[0] if first else x[-1])
 
 
 def separable(layer: Any, output: Shape, inputs: Shapes) -> int | None:
@@ -64,8 +65,9 @@ def separable(layer: Any, output: Shape, inputs: Shapes) -> int | None:
     count, padded = size(output), convolution(layer, output, inputs)
     if count is None or padded is None:
         return None
-    channels = inputs[0][0] if first else inputs[0][-1]
-    return count // layer.filters * channels * layer.depth_multiplier + padded
+    channels: int = inputs[0][0] if first else inputs[0][-1]
+    between: int = channels * layer.depth_multiplier
+    return count // int(layer.filters) * between + padded
 
 
 def indices(layer: Any, output: Shape, inputs: Shapes) -> int | None:
@@ -89,10 +91,10 @@ def recurrent(layer: Any, output: Shape, inputs: Shapes) -> int | None:
     steps, features = inputs[0]
     if not isinstance(steps, int) or not isinstance(features, int):
         return None
-    name, units = type(layer).__name__, layer.units
+    name, units = type(layer).__name__, int(layer.units)
     if name == "LSTM":
         return steps * (2 * features + 6 * max(features, units) + 12 * units)
-    return steps * (features + (14 if name == "GRU" else 5) * units)
+    return steps * (features + (11 if name == "GRU" else 3) * units)
 
 
 def both_ways(layer: Any, output: Shape, inputs: Shapes) -> int | None:
@@ -121,8 +123,8 @@ def attention(layer: Any, output: Shape, inputs: Shapes) -> int | None:
     pairs = size(layer.scores(query, value))
     if queries is None or values is None or pairs is None:
         return None
-    heads, wide = layer.num_heads, layer.key_dim
-    given = layer.value_dim or wide
+    heads, wide = int(layer.num_heads), int(layer.key_dim)
+    given = int(layer.value_dim or wide)
     laid = heads * (queries * (wide + given) + values * (wide + given))
     scores = 3 if layer.dropout else 1 if layer.return_attention_scores else 0
     return laid * (2 if scores else 1) + scores * pairs

@@ -12,10 +12,11 @@ from modelspec.model.lints.findings import warn
 from modelspec.model.lints.layers import LAYERS
 from modelspec.model.lints.learning import LEARNING
 from modelspec.model.lints.outputs import OUTPUTS
+from modelspec.model.lints.room import room
 from modelspec.model.lints.unused import UNUSED
 from modelspec.source.diagnostics import Report, in_order
 
-RULES = (*UNUSED, *LAYERS, *OUTPUTS, *LEARNING, amounts)
+RULES = (*UNUSED, *LAYERS, *OUTPUTS, *LEARNING, amounts, room)
 
 
 def lint(graph: Graph) -> None:

@@ -19,8 +19,13 @@ from modelspec.source.text import Span
 #: Layers whose output is a view of their input, and those whose gradient is handed on as it is.
 VIEWS = MOVING
 PASSING = (*VIEWS, "Add", "Concatenate")
-#: Optimizers whose update is one pass over memory; the others make tensors on the way.
-FUSED = ("SGD", "RMSprop", "Adam", "AdamW", "Adagrad")
+#: Layers that go back step by step: what they keep goes as fast as gradients come.
+LOOPS = ("GRU", "SimpleRNN", "RNN")
+#: How often an optimizer's update copies all gradients; the others make one pass over memory.
+COPIES = {
+    "Adamax": 1, "Lion": 2, "Adadelta": 3, "Adafactor": 3, "Nadam": 3, "Ftrl": 3, "Lamb": 3,
+    "Muon": 3, "ScheduleFreeAdamW": 3,
+}  # fmt: skip
 
 
 class Part(NamedTuple):
@@ -115,14 +120,14 @@ class Memory:
     def walk(self, program: Program, times: int) -> int:
         """Note the parts and the moments of a program; the bytes of its outputs, a sample."""
         made = 0
-        learns = {id: False for id in program.inputs.values()}
+        learns = dict.fromkeys(program.inputs.values(), False)
         backward: list[tuple[Step, int, bool]] = []
         keeps = 0
         for step in program.steps:
             own = 0 if views(step) else times * sum(self.bytes(program, id) for id in step.outputs)
             owner = self.graph.owners.get(step.definition.path)
             inner = self.inside(program, step, times)
-            trained = bool(owner and owner.trained) or (step.body is not None and inner > 0)
+            trained = bool(owner and owner.trained) or step.body is not None
             grows = trained or any(learns.get(id, False) for id in step.reads())
             learns |= dict.fromkeys(step.outputs, grows)
             more = inner
@@ -143,7 +148,9 @@ class Memory:
         steps = self.known(time_steps(program, step))
         made = 0
         for inner in step.body.steps:
-            own = sum(self.bytes(step.body, id) for id in inner.outputs)
+            # What comes out at the end is the wrapper's own output, in another shape.
+            given = [id for id in inner.outputs if id not in step.body.outputs.values()]
+            own = sum(self.bytes(step.body, id) for id in given)
             made += own + self.inside(step.body, inner, 1)
             if self.training and inner.body is None:
                 made += self.kept(step.body, inner)
@@ -196,14 +203,21 @@ class Memory:
                     waiting |= {id: given // max(1, len(new)) for id in new}
                     held -= more
                     continue
-                bent = given if named(step) not in (None, "Linear") else 0
-                inner = more // 2 if step.body is not None else 0
-                self.moments.append(
-                    Moment(held + max(bent, sum(new.values())) + inner, fixed)
-                )
+                self.moments.append(Moment(held + self.on_the_way(step, given, new, more), fixed))
                 waiting |= new
                 held += sum(new.values())
             held -= given + more
+
+    @staticmethod
+    def on_the_way(step: Step, given: int, new: dict[int, int], more: int) -> int:
+        """What a step's gradients need at their fullest, beside what is held before."""
+        if kind(step) in LOOPS:
+            return 0
+        made = sum(new.values())
+        if kind(step) == "BatchNormalization":
+            return made + given
+        bent = given if named(step) not in (None, "Linear") else 0
+        return max(bent, made) + (more // 2 if step.body is not None else 0)
 
     def of_weights(self, step: Step, seen: set[str]) -> int:
         """The bytes of the gradients that a step brings, each weight's once."""
@@ -222,9 +236,10 @@ class Memory:
     def update(self, spec: Any) -> None:
         """The moment of the update: all gradients, and what the rule makes on the way."""
         optimizer = spec.optimizer
-        copies = type(optimizer).__name__ not in FUSED
-        clips = spec.clip_norm is not None or optimizer.clipnorm or optimizer.global_clipnorm
-        copies += bool(clips or optimizer.clipvalue)
+        limits = ("clipnorm", "clipvalue", "global_clipnorm")
+        clips = spec.clip_norm is not None or any(optimizer.__dict__[one] for one in limits)
+        copies = COPIES.get(type(optimizer).__name__, 0) + bool(clips)
+        copies += bool(optimizer.__dict__.get("centered"))
         self.moments.append(Moment(0, self.gradients * (1 + copies)))
 
 
@@ -235,7 +250,17 @@ def views(step: Step) -> bool:
 
 def slot_bytes(graph: Graph, optimizer: Any, slot: str) -> int:
     """What an optimizer remembers of all weights under one name; Adafactor of matrices less."""
-    if type(optimizer).__name__ != "Adafactor" or slot not in ("row", "column", "velocity"):
+    rule = type(optimizer).__name__
+    if rule == "Muon" and slot == "velocity":
+        # A matrix has a momentum alone.
+        return sum(
+            4 if len(weight.shape) == 2 and "Embedding" not in owner.definition.kind
+            else 4 * (size(weight.shape) or 0)
+            for owner in graph.owners.values()
+            for weight in owner.weights
+            if owner.trainable and weight.trainable
+        )  # fmt: skip
+    if rule != "Adafactor" or slot not in ("row", "column", "velocity"):
         return 4 * graph.trainable_parameters
     found = 0
     for owner in graph.owners.values():
@@ -246,5 +271,5 @@ def slot_bytes(graph: Graph, optimizer: Any, slot: str) -> int:
                 found += 4 if factored else 4 * count
             elif weight.trainable and factored:
                 at = -1 if slot == "row" else -2
-                found += 4 * count // max(1, int(weight.shape[at] or 1))  # type: ignore[call-overload]
+                found += 4 * count // max(1, int(weight.shape[at] or 1))
     return found

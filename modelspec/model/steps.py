@@ -157,6 +157,7 @@ class Steps:
         self.checker.call(held, inner, arguments, env, body, step.name)
         tensors = env.values.get(held, [])
         if not tensors or len(self.report.errors) > before:
+            self.graph.unfinished[step.name] = (body, env, held)
             return None
         if self.learns(layer, body, call):
             return None

@@ -66,6 +66,7 @@ CODES: dict[str, str] = {
     "frozen-penalty": "A penalty lies on weights that do not learn.",
     "large-batch": "A batch is larger than the data that it is made of.",
     "long-schedule": "A schedule is longer than the training.",
+    "too-much-memory": "A step of training needs more memory than there is.",
     "label-range": "Targets lie where the output or the loss has no place for them.",
     "bad-expression": "What stands in `${...}` is no arithmetic on parameters and numbers.",
     "weights-differ": "A call's shapes disagree with the weights that an earlier call fixed.",

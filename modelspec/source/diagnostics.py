@@ -7,6 +7,7 @@ from .codes import CODES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from .text import Source, Span
 
@@ -176,7 +177,11 @@ class Unheard(Report):
 
 
 class Rejected(Exception):
-    """The input is wrong. `diagnostics` says how: sorted by place, each once."""
+    """The input is wrong. `diagnostics` says how: sorted by place, each once. `graph` is as much of
+    a model as could be made all the same, None where that is nothing.
+    """
+
+    graph: Any = None
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = in_order(diagnostics)

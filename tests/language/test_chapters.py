@@ -17,6 +17,7 @@ import pytest
 from modelspec.compiler import compile
 from modelspec.language.shapes import show
 from modelspec.model.graph import Graph, Program
+from modelspec.model.lints import room
 from modelspec.source.codes import CODES
 from modelspec.source.diagnostics import Rejected
 from modelspec.source.render import render_all
@@ -42,6 +43,7 @@ def test_each_example_comes_out_as_the_chapter_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(room, "physical_memory", lambda: 64 << 30)
     written = chapter.read_text(encoding="utf-8")
     now = EXAMPLE.sub(example, written)
     if request.config.getoption("--update-snapshots"):

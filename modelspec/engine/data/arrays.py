@@ -14,6 +14,7 @@ from numpy.lib import format as npy
 
 from modelspec.engine.data.rows import Array, Arrays, Indices
 from modelspec.engine.data.wanted import refuse
+from modelspec.model.machine import physical_memory
 from modelspec.source.diagnostics import Rejected, Unreadable
 
 CHUNK = 1 << 24
@@ -205,10 +206,6 @@ def data_offset(path: str, member: zipfile.ZipInfo) -> int:
         local = file.read(30)
     lengths = int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little")
     return member.header_offset + 30 + lengths
-
-
-def physical_memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def refuse_enormous(nbytes: int, path: str, name: str) -> None:

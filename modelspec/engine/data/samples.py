@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from modelspec.engine.data.arrays import physical_memory
 from modelspec.engine.data.feed import Feed, read
 from modelspec.engine.data.rows import Indices, Rows
 from modelspec.engine.data.seen import Seen
 from modelspec.engine.data.wanted import refuse
 from modelspec.language.shapes import show
+from modelspec.model.machine import physical_memory
 
 #: Samples of files that stream are kept in memory up to this many bytes as tensors.
 KEPT = 1 << 28

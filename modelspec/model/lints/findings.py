@@ -7,7 +7,7 @@ from typing import Any
 
 from modelspec.model.graph import Graph, Program, Step
 from modelspec.model.spec import Call
-from modelspec.source.diagnostics import Edit, Report
+from modelspec.source.diagnostics import Diagnostic, Edit, Label, Report
 from modelspec.source.text import Span
 
 
@@ -31,6 +31,19 @@ class Finding:
     ) -> None:
         self.code, self.message, self.span, self.label = code, message, span, label
         self.by, self.also, self.notes, self.help, self.fix = by, also, notes, help, fix
+
+    def diagnostic(self, severity: str = "warning") -> Diagnostic:
+        """What is shown of it."""
+        return Diagnostic(
+            self.code,
+            self.message,
+            Label(self.span, self.label),
+            also=tuple(Label(*one) for one in self.also),
+            notes=self.notes,
+            help=(self.help,) if self.help else (),
+            severity=severity,
+            fix=self.fix,
+        )
 
     @property
     def meant(self) -> bool:
@@ -82,13 +95,4 @@ def warn(found: Iterable[Finding], report: Report) -> None:
         if one.meant or (one.code, one.span) in seen:
             continue
         seen.add((one.code, one.span))
-        report.warning(
-            one.code,
-            one.message,
-            one.span,
-            one.label,
-            also=one.also,
-            notes=one.notes,
-            help=one.help or (),
-            fix=one.fix,
-        )
+        report.add([one.diagnostic()])

@@ -12,12 +12,20 @@ from modelspec.model.memory import Memory, Part
 from modelspec.source.text import Span
 
 MOST = 3  # layers that are shown
+#: A step never needs so many times the memory of weights and tensors: what is far from the limit
+#: is not reckoned in detail.
+AT_MOST = 50
 
 
 def room(graph: Graph) -> Iterator[Finding]:
     """Training that needs more than this machine has."""
-    if graph.losses and graph.spec.training is not None:
-        found = over(graph, physical_memory(), "this machine has")
+    training = graph.spec.training
+    if training is None or not graph.losses:
+        return
+    limit = physical_memory()
+    tensors = sum(tensor.bytes or 0 for tensor in graph.program.tensors)
+    if AT_MOST * (4 * graph.parameters + training.batch_size * tensors) > limit:
+        found = over(graph, limit, f"this machine has {bytes_of(limit)}")
         if found is not None:
             yield found
 
@@ -32,14 +40,14 @@ def over(graph: Graph, limit: int, whose: str) -> Finding | None:
     parts = sorted(memory.parts, key=lambda part: -total(part, batch))[:MOST]
     written: Span | None = training.__dict__["spans"].get("batch_size")
     place = written or (parts[0].span if parts else graph.spec.root.span)
-    shown = [part for part in parts if total(part, batch) and part.span != place]
+    shown = [one for one in parts if 100 * total(one, batch) > needed and one.span != place]
     what = "a step of training" if memory.training else "a prediction"
     return Finding(
         "too-much-memory",
         f"{what} fits into memory",
         place,
         f"with {batch:,} sample{'' if batch == 1 else 's'} it needs "
-        f"{'at least ' if memory.open else ''}{bytes_of(needed)}; {whose} {bytes_of(limit)}",
+        f"{'at least ' if memory.open else ''}{bytes_of(needed)}; {whose}",
         by=training,
         also=tuple((part.span, label(part, batch)) for part in shown),
         notes=tuple(sums(memory, batch)),
