@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from modelspec.exchange.python.layout import characters, laid_out
+from modelspec.exchange.python.layout import characters, docstring, laid_out
 from modelspec.exchange.python.writer import identifier
 
 #: An integer that stands alone.
@@ -65,6 +65,8 @@ def called(text: str, calls: Mapping[str, str]) -> str:
 
 def relaid(line: str) -> list[str]:
     """A line that may have grown too long."""
+    if line.startswith('    """') and line.endswith('"""') and len(line) > 100:
+        return docstring(line.strip().strip('"')).split("\n")
     code, _, comment = line.partition("  # ")
     return laid_out(code, comment) if comment or len(line) > 100 else [line]
 

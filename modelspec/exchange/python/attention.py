@@ -49,11 +49,14 @@ def attention_module(p: MultiHeadAttention, site: Site, scored: bool) -> str:
     made = (*widths, state["output.weight"].shape[0])
     _, heads, key_dim = weights["query.kernel"].shape
     _, key_heads, value_dim = weights["value.kernel"].shape
-    named: dict[str, Any] = {"key_heads": key_heads} if key_heads != heads else {}
-    named |= {} if p.use_bias else {"bias": False}
-    named |= {"gate": True} if p.use_gate else {}
+    named: dict[str, Any] = {} if p.use_bias else {"bias": False}
+    kind = "ScoredAttention" if scored else "MultiHeadAttention"
+    if key_heads != heads or p.use_gate:
+        kind, named = "GroupedAttention", {"key_heads": key_heads, **named}
+        named |= {"gate": True} if p.use_gate else {}
+        named |= {"scored": True} if scored else {}
     named |= {"drop": p.dropout} if p.dropout else {}
-    kind = site.piece("ScoredAttention" if scored else "MultiHeadAttention")
+    site.piece(kind)
     return site.module(f"{kind}({arguments(made, heads, key_dim, value_dim, **named)})", state)
 
 

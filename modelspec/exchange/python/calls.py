@@ -54,21 +54,18 @@ class Out(NamedTuple):
 
 
 class File(NamedTuple):
-    """What all classes of a file share: the pieces that it needs, its layers' vocabularies, and
-    the layers whose padding differs from call to call.
+    """What all classes of a file share: the pieces that it needs, its layers' vocabularies, the
+    layers whose padding differs from call to call, and the blocks that take channels first.
     """
 
     pieces: set[str]
     vocabularies: Mapping[str, Any]  # by the paths of the layers
     loose: set[Definition]
+    turned: set[str]
 
 
-class Loose(Exception):
-    """A layer that two calls want with different paddings: it has to pad as it runs."""
-
-    def __init__(self, definition: Definition) -> None:
-        super().__init__(definition.path)
-        self.definition = definition
+class Again(Exception):
+    """Something has been noted that changes what was written before: begin again."""
 
 
 OTHERS = "`--to pt2` and `--to onnx` take every layer"
@@ -166,7 +163,9 @@ class Site:
             text = cast(text, self.compute) if not text.startswith(("nn.Par", "nn.Buf")) else text
         name = self.writer.attribute(key, wish, text, held, note or self.note)
         if self.writer.attributes[name].text != text:
-            raise Loose(self.step.definition)
+            # Two calls want different paddings: it has to pad as it runs.
+            self.file.loose.add(self.step.definition)
+            raise Again
         return f"self.{name}"
 
     def parameter(self, weight: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from textwrap import wrap
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from modelspec.exchange.python.alike import Written
 from modelspec.exchange.python.calls import File
+from modelspec.exchange.python.layout import docstring
+from modelspec.exchange.python.loops import fold
 from modelspec.exchange.python.pieces import CONSTANTS, PIECES
 from modelspec.exchange.python.writer import Writer
 from modelspec.exchange.walk import Homes
@@ -47,13 +48,6 @@ def block_of(definition: Definition | None) -> tuple[str, Mapping[str, Any]]:
     return definition.block, {name: param.value for name, param in declared.items()}
 
 
-def docstring(text: str) -> str:
-    """A docstring of a class: one line where it fits."""
-    lines = wrap(text, 90, break_long_words=False)
-    inside = "\n    ".join(lines) + ("\n    " if len(lines) > 1 else "")
-    return f'    """{inside}"""'
-
-
 class Classes:
     """All classes of a file, the inner ones first."""
 
@@ -85,6 +79,8 @@ class Classes:
         tight = "dict[str, Tensor]" if many else "Tensor"
         if not many and len(writer.result) > 1:
             tight = f"tuple[{', '.join(['Tensor'] * len(writer.result))}]"
+        writer.prune()
+        fold(writer)
         text = "" if self.report.failed else f"{docstring(about)}\n\n{writer.body(tight)}"
         known = self.texts.get(text) if definition is not None else None
         made = Class(known or self.free(name), writer, passed)

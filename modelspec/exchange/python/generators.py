@@ -6,6 +6,7 @@ from copy import copy
 from typing import Any
 
 from modelspec.catalog.layers.augmentation.composite import Pipeline
+from modelspec.catalog.words import snake
 from modelspec.exchange.python import (
     activations,
     attention,
@@ -27,7 +28,7 @@ from modelspec.exchange.python import (
     values,
     wrappers,
 )
-from modelspec.exchange.python.calls import Out, Site, Unwritten, Value
+from modelspec.exchange.python.calls import Out, Site, Unwritten, Value, comment
 from modelspec.model.graph import Tensor as Known
 
 
@@ -36,11 +37,13 @@ def pipeline(p: Pipeline, site: Site) -> Out:
     out, value = Out(""), site.value()
     for number, layer in enumerate(p.inside, 1):
         inner = copy(site)
-        inner.inputs, inner.part = [value], f"{type(layer).__name__}_{number}".lower()
+        inner.inputs, inner.part = [value], f"{snake(type(layer).__name__)}_{number}"
         out = written(layer, inner)
         kind = layer.dtypes(site.compute, value.known.dtype)[0]
-        known = Known(0, "", layer.shape(value.shape), kind, value.known.span, None)
-        value = Value(known, {out.layout: site.let(out.text)}, value.mask)
+        shape = layer.shape(value.shape)
+        known = Known(0, "", shape, kind, value.known.span, None)
+        out = out._replace(text=site.let(out.text, comment(shape, out.layout)))
+        value = Value(known, {out.layout: out.text}, value.mask)
     return out
 
 

@@ -16,6 +16,7 @@ from modelspec.catalog.words import snake
 from modelspec.exchange.python.calls import (
     FIRST,
     SPEC,
+    Again,
     Mask,
     Out,
     Site,
@@ -88,7 +89,8 @@ class Writing(Walk):
         writer, scope = Writer(), Scope()
         inside = []
         for one, value in zip(body.inputs, given, strict=True):
-            layout = FIRST if FIRST in value.tokens else SPEC
+            is_turned = definition.block in self.classes.file.turned and len(value.shape) > 1
+            layout = FIRST if FIRST in value.tokens or is_turned else SPEC
             inside.append(Value(value.known, {layout: writer.parameter(one.name)}, None, one.name))
         takes = [next(iter(value.tokens)) for value in inside]
         masks = []
@@ -100,6 +102,10 @@ class Writing(Walk):
         self.bind(body, inside, scope)
         walk = Writing(self.classes, writer, self.steps, self.program, definition)
         walk.calls(body, scope)
+        if definition.block and any(writer.turns(one) for one in writer.parameters):
+            # The caller turns the images, so that all classes of the block are alike.
+            self.classes.file.turned.add(definition.block)
+            raise Again
         outputs = [walk.find(ref, scope) for ref in body.outputs.values()]
         if any(value.mask and value.mask not in masks for value in outputs):
             raise Inline(definition)
@@ -152,7 +158,10 @@ class Writing(Walk):
         outs: Any
         try:
             if owner is not None and owner.carried:
-                raise Unwritten("it goes on from the call before")
+                raise Unwritten(
+                    "it goes on from the call before",
+                    "hand the states on yourself: `return_state`, and `initial_state` as an input",
+                )
             if isinstance(step.layer, TimeDistributed):
                 outs = self.over_time(step, site, call)
             else:

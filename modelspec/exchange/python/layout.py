@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from textwrap import wrap
 
 WIDTH = 100
 OPENING, CLOSING = "([{", ")]}"
@@ -15,6 +16,13 @@ OPERATORS = (" or ", " and ", " | ", " & ", " + ", " - ", " * ", " / ", " @ ")
 def quoted(text: str) -> str:
     """A string as a formatter writes it."""
     return json.dumps(text, ensure_ascii=False)
+
+
+def docstring(text: str) -> str:
+    """A docstring of a class: one line where it fits."""
+    lines = wrap(text, 90, break_long_words=False)
+    inside = "\n    ".join(lines) + ("\n    " if len(lines) > 1 else "")
+    return f'    """{inside}"""'
 
 
 def laid_out(line: str, comment: str = "") -> list[str]:

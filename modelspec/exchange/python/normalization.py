@@ -44,13 +44,20 @@ def batch_normalization(p: normalization.BatchNormalization, site: Site) -> Out:
     state |= {"running_mean": site.weights["moving_mean"],
               "running_var": site.weights["moving_variance"],
               "num_batches_tracked": torch.zeros((), dtype=torch.int64)}  # fmt: skip
-    named: dict[str, Any] = {"eps": p.epsilon, "momentum": round(1 - p.momentum, 9)}
+    named = margin(p)
+    if p.momentum != 0.9:
+        named["momentum"] = round(1 - p.momentum, 9)
     if not (p.scale or p.center):
         named["affine"] = False
     kind = f"nn.BatchNorm{max(rank - 2, 1)}d"
     note = "trained with batch renormalization" if p.renorm else ""
     made = f"{kind}({arguments(features[0], **named)})"
     return Out(normalized(site, site.module(made, wide(state), note=note), layout), layout)
+
+
+def margin(p: Any) -> dict[str, Any]:
+    """What is added to the variance, where it is not torch's."""
+    return {} if p.epsilon == 1e-5 else {"eps": p.epsilon}
 
 
 def wide(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -63,10 +70,10 @@ def wide(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def normalized(site: Site, module: str, layout: str = SPEC) -> str:
     """The call of a module on the input, in no narrower a dtype than float32."""
-    x, kind = site.x(layout=layout), site.value().known.dtype
+    x = site.x(layout=layout)
     if site.compute in ("float16", "bfloat16") or site.is_whole():
         made = f"{module}({cast(x, 'float32')})"
-        return made if kind == "float32" or site.is_whole() else cast(made, site.compute)
+        return made if site.is_whole() else cast(made, site.compute)
     return f"{module}({x})"
 
 
@@ -77,7 +84,7 @@ def layer_normalization(p: normalization.LayerNormalization, site: Site) -> Out:
         raise Unwritten("it normalizes over axes whose sizes the spec does not know")
     last = list(range(rank - len(axes), rank))
     state = affine(p, site, shape)
-    named: dict[str, Any] = {"eps": p.epsilon}
+    named = margin(p)
     if not state:
         named["elementwise_affine"] = False
     elif not p.center:
@@ -111,7 +118,7 @@ def group_normalization(p: normalization.GroupNormalization, site: Site) -> Out:
     layout, features = (SPEC if axis == 1 else FIRST), site.shape()[axis - 1]
     groups = features if p.groups == -1 else p.groups
     state = affine(p, site, [features])
-    named = {"eps": p.epsilon, **({} if state else {"affine": False})}
+    named = {**margin(p), **({} if state else {"affine": False})}
     module = site.module(f"nn.GroupNorm({arguments(groups, features, **named)})", wide(state))
     return Out(normalized(site, module, layout), layout)
 
@@ -140,7 +147,11 @@ def spread(site: Site, axes: list[int]) -> str:
 
 def unit_normalization(p: normalization.UnitNormalization, site: Site) -> Out:
     axes = [axis + 1 for axis in p.over(site.shape())]
-    return Out(unit(site, site.floats(), axes[0] if len(axes) == 1 else tuple(axes)))
+    along = axes[0] if len(axes) == 1 else tuple(axes)
+    if site.compute in ("float16", "bfloat16"):
+        made = unit(site, cast(site.floats(), "float32"), along)
+        return Out(cast(made, site.compute))
+    return Out(unit(site, site.floats(), along))
 
 
 def spectral(p: normalization.SpectralNormalization, site: Site) -> Any:

@@ -239,14 +239,15 @@ def unit(site: Site, x: str, axis: Any) -> str:
 
 
 def parameter(p: constants.Parameter, site: Site) -> Out:
-    return Out(for_each_sample(site, site.parameter("value"), site.weights["value"].ndim))
+    value = site.weights["value"]
+    return Out(for_each_sample(site, site.tensor("nn.Parameter", value, ""), value.ndim))
 
 
 def constant(p: constants.Constant, site: Site) -> Out:
     value = torch.tensor(p.value)
     kind = site.compute if value.is_floating_point() else CONSTANTS.get(value.dtype)
     value = value if kind is None else value.to(getattr(torch, kind))
-    return Out(for_each_sample(site, site.buffer("value", value), value.ndim))
+    return Out(for_each_sample(site, site.buffer("", value), value.ndim))
 
 
 #: Whole numbers are int32, as everywhere in a spec.

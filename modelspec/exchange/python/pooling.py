@@ -16,7 +16,7 @@ from modelspec.exchange.python.calls import (
     cast,
     sizes,
 )
-from modelspec.exchange.python.spatial import around, each, native
+from modelspec.exchange.python.spatial import around, each, native, padded_as_it_runs
 
 
 def pool(kind: str) -> Callable[[Any, Site], Out]:
@@ -29,7 +29,7 @@ def pool(kind: str) -> Callable[[Any, Site], Out]:
         if p.padding == "same":
             edges = around(site, p, p.pool_size, p.steps, [1] * p.rank)
             if edges is None:
-                raise Unwritten("`padding: same` with strides wants sizes that the spec knows")
+                return padded_pool(kind, p, site, x)
             pairs = list(zip(edges, p.steps, strict=True))
             named["padding"] = sizes([a if s == 1 else b for (b, a), s in pairs])
             named["ceil_mode"] = True
@@ -46,6 +46,23 @@ def pool(kind: str) -> Callable[[Any, Site], Out]:
     return generate
 
 
+def padded_pool(kind: str, p: pooling.Pooling, site: Site, x: str) -> Out:
+    """Pooling of images whose size is known when it runs alone."""
+    ones = [1] * p.rank
+    stride = {} if tuple(p.steps) == tuple(p.pool_size) else {"stride": sizes(p.steps)}
+    more = arguments(sizes(p.pool_size), **stride)
+    function = f"F.{kind}_pool{p.rank}d"
+    if site.is_whole():
+        raise Unwritten("it is called on integers, of sizes that the spec does not know")
+    if kind == "max":
+        edge = padded_as_it_runs(site, x, p.pool_size, p.steps, ones, "-inf")
+        return Out(f"{function}({edge}, {more})", native(p), None)
+    wide = padded_as_it_runs(site, x, p.pool_size, p.steps, ones)
+    there = padded_as_it_runs(site, f"torch.ones_like({x})", p.pool_size, p.steps, ones)
+    share = site.let(f"{function}({there}, {more})", "", f"{site.name}_share")
+    return Out(f"{function}({wide}, {more}) / {share}", native(p), None)
+
+
 def global_pool(function: str) -> Callable[[Any, Site], Out]:
     def generate(p: pooling.GlobalPooling, site: Site) -> Out:
         text, layout = (site.x(), SPEC) if p.data_format == "channels_first" else site.either()
@@ -55,7 +72,11 @@ def global_pool(function: str) -> Callable[[Any, Site], Out]:
         keep = ", keepdim=True" if p.keepdims else ""
         if mask is not None and function == "mean" and p.rank == 1:
             dim = 2 if layout == FIRST or p.data_format == "channels_first" else 1
-            there = site.let(f"{mask}.unsqueeze({3 - dim})", wish=f"{site.name}_there")
+            there = site.let(
+                f"{mask}.unsqueeze({3 - dim})",
+                "(batch, time, 1)" if dim == 1 else "(batch, 1, time)",
+                f"{site.name}_there",
+            )
             total = f"{text}.where({there}, 0).sum({dim}{keep})"
             text = f"{total} / {there}.sum({dim}{keep})"
             return Out(text, layout if p.keepdims else SPEC, None)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from modelspec.exchange.python.alike import joined
-from modelspec.exchange.python.calls import File, Loose
+from modelspec.exchange.python.calls import Again, File
 from modelspec.exchange.python.classes import Class, Classes
 from modelspec.exchange.python.graphs import root
 from modelspec.exchange.python.layout import laid_out
@@ -95,7 +95,7 @@ def python_source(
     head = HEADER.format(
         title=f"{plain(graph.name)}, as a torch.nn.Module.",
         weights=f'"{file}"',
-        called=plain(called),
+        called="\n    ".join(laid_out(plain(called))),
     )
     body = [*needed.texts.values(), *joined(classes.order)]
     signature = "\n".join(laid_out(f'def load(path: str = "{file}") -> {top.name}:'))
@@ -128,14 +128,15 @@ def plain(text: str) -> str:
 def written(
     graph: Graph, weights: Mapping[str, Tensor], vocabularies: Mapping[str, Any]
 ) -> tuple[Classes, Class]:
-    """The classes of a graph: those that cannot be classes are inlined, and layers whose calls want
-    different paddings pad as they run.
+    """The classes of a graph: those that cannot be classes are inlined, layers whose calls want
+    different paddings pad as they run, and blocks take images as they want them.
     """
-    loose: set[Definition] = set()
+    file = File(set(), vocabularies, set(), set())
 
     def write(inlined: set[Definition]) -> tuple[Classes, Class]:
         report = Report()
-        classes = Classes(graph, weights, inlined, report, File(set(), vocabularies, loose))
+        file.pieces.clear()
+        classes = Classes(graph, weights, inlined, report, file)
         top = root(classes)
         report.raise_if_errors()
         return classes, top
@@ -143,5 +144,5 @@ def written(
     while True:
         try:
             return settled(write)
-        except Loose as found:
-            loose.add(found.definition)
+        except Again:
+            continue

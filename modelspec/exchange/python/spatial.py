@@ -49,8 +49,10 @@ def padded(x: str, edges: Edges) -> str:
     return f"F.pad({x}, {tuple(cells for pair in reversed(edges) for cells in pair)})"
 
 
-def padded_as_it_runs(site: Site, x: str, size: Any, strides: Any, dilation: Any) -> str:
-    given = arguments(x, *(tuple(one) for one in (size, strides, dilation)))
+def padded_as_it_runs(
+    site: Site, x: str, size: Any, strides: Any, dilation: Any, *value: str
+) -> str:
+    given = arguments(x, *(tuple(one) for one in (size, strides, dilation)), *value)
     return f"{site.piece('pad_same')}({given})"
 
 

@@ -21,7 +21,7 @@ from modelspec.exchange.python.pieces import CONSTANTS, PIECES
 NUMBER = re.compile(r"(?<![\w.'\"])(inf|nan)\b")
 TOKEN = re.compile(r"‹(\d+)›")
 TAKEN = {"self", "torch", "nn", "F", "json", "Tensor", "load", "read_safetensors", "layer",
-         *dir(builtins), *PIECES, *CONSTANTS}  # fmt: skip
+         *dir(builtins), *CONSTANTS}  # fmt: skip
 #: What values are called that merely pass on, the second where the first is still needed.
 PASSING = ("x", "y", "z")
 
@@ -108,6 +108,13 @@ class Writer:
         self.parameters.append(token)
         return f"‹{token}›"
 
+    def turns(self, token: int) -> bool:
+        """Whether a value is read once alone, to bring its last axis before the others."""
+        readers = [one for one in self.statements if token in one.reads()]
+        turned = rf"‹{token}›\.permute\(0, (\d+), 1(, \d+)*\)"
+        found = re.fullmatch(turned, readers[0].text) if len(readers) == 1 else None
+        return found is not None and int(found[1]) == found[0].count(",")
+
     def attribute(
         self, key: Any, wish: str, text: str, state: dict[str, Tensor], note: str = ""
     ) -> str:
@@ -140,7 +147,7 @@ class Writer:
     def names(self) -> dict[int, str]:
         """A name for each token: its own, or one of `PASSING` that is read no more."""
         last = self.last_reads()
-        taken = set(TAKEN)
+        taken = TAKEN | self.called()
         named: dict[int, str] = {}
 
         def own(wish: str) -> str:
@@ -158,12 +165,15 @@ class Writer:
         def name_of(token: int, at: int, several: bool) -> str:
             wish = self.wishes[token]
             says_nothing = wish.startswith("~") or not wish
-            fits = PASSING if says_nothing and not several else (wish,)
+            fits = PASSING if says_nothing and not several else (wish.lstrip("~"),)
             for name in fits:
                 if free_from.get(name, at + 1) <= at:
                     free_from[name] = last[token]
                     return name
-            return own(wish.lstrip("~"))
+            name = own(wish.lstrip("~"))
+            if says_nothing and several:  # `hidden` of one layer after that of another
+                free_from[name] = last[token]
+            return name
 
         for token in self.parameters:
             last.setdefault(token, -1)
@@ -176,6 +186,11 @@ class Writer:
                 named[token] = name_of(token, at, several) if token in last else "_"
         return named
 
+    def called(self) -> set[str]:
+        """The pieces that a forward pass calls by name."""
+        texts = [one.text for one in self.statements]
+        return {name for text in texts for name in re.findall(r"\b\w+(?=\()", text)} & set(PIECES)
+
     def last_reads(self) -> dict[int, int]:
         """The last statement that reads each token."""
         last: dict[int, int] = {}
@@ -187,8 +202,6 @@ class Writer:
 
     def body(self, tight: str) -> str:
         """`__init__` and `forward`, indented; `tight` is what `forward` is said to give."""
-        self.prune()
-        self.fold()
         named = self.names()
 
         def plain(text: str) -> str:
@@ -218,7 +231,7 @@ class Writer:
         """The statements, without the last one where what it makes is the result and has no name of
         its own.
         """
-        if not self.statements or len(self.result) != 1 or self.result[0][0]:
+        if not self.statements or len(self.result) != 1:
             return self.statements, None
         last = self.statements[-1]
         is_result = [f"‹{token}›" for token in last.targets] == [self.result[0][1]]
@@ -246,73 +259,3 @@ class Writer:
             for one in self.attributes.values()
             for name, value in one.state.items()
         }
-
-    # -- loops ----------------------------------------------------------------------------
-
-    def fold(self) -> None:
-        """Turn a row of alike graphs, each called once on what the one before gave, into a loop."""
-        uses: dict[str, int] = {}
-        for statement in self.statements:
-            for name in re.findall(r"self\.(\w+)", statement.text):
-                uses[name] = uses.get(name, 0) + 1
-        at = 0
-        while at < len(self.statements):
-            row = self.row(at, uses)
-            if len(row) > 1:
-                self.loop(at, row)
-            at += 1
-
-    def row(self, at: int, uses: dict[str, int]) -> list[Statement]:
-        """The alike statements from `at` on."""
-        row = [self.statements[at]]
-        last = self.last_reads()
-        if row[0].module is None or uses.get(row[0].module) != 1:
-            return row
-        for place, following in enumerate(self.statements[at + 1 :], at + 1):
-            before = row[-1]
-            if following.module is None or uses.get(following.module) != 1:
-                break
-            alike = (
-                self.attributes[following.module].text == self.attributes[row[0].module].text
-                and last.get(before.targets[0]) == place
-                and following.reads()[:1] == before.targets
-                and following.reads()[1:] == row[0].reads()[1:]
-            )
-            if not alike:
-                break
-            row.append(following)
-        return row
-
-    def loop(self, at: int, row: list[Statement]) -> None:
-        modules = [str(one.module) for one in row]
-        held = [self.attributes[name] for name in modules]
-        base = identifier(re.sub(r"_?\d+$", "", modules[0]) or modules[0])
-        while base in self.attributes and base not in modules:
-            base += "s"
-        state = {
-            f"{number}.{name}": value
-            for number, one in enumerate(held)
-            for name, value in one.state.items()
-        }
-        count, more = len(row), row[0].reads()[1:]
-        kind = "ModuleList" if more else "Sequential"
-        star = "" if more else "*"
-        text = f"nn.{kind}({star}[{held[0].text} for _ in range({count})])"
-        loop = Attribute(base, text, state)
-        self.attributes = {
-            base if name == modules[0] else name: loop if name == modules[0] else one
-            for name, one in self.attributes.items()
-            if name not in modules[1:]
-        }
-        first, end = row[0].reads()[0], row[-1].targets[0]
-        if self.wishes[end] == modules[-1]:
-            self.wishes[end] = base
-        if more:
-            others = "".join(f", ‹{token}›" for token in more)
-            start = Statement([end], f"‹{first}›", "")
-            body = f"for layer in self.{base}:\n    ‹{end}› = layer(‹{end}›{others})"
-            turn = Statement([end], body, row[-1].comment)
-            self.statements[at : at + count] = [start, turn]
-        else:
-            made = Statement([end], f"self.{base}(‹{first}›)", row[-1].comment, base)
-            self.statements[at : at + count] = [made]

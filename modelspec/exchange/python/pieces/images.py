@@ -12,16 +12,20 @@ from modelspec.engine.layers.augmentation.tone import Tiles, filled, looked_up, 
 
 
 def pad_same(
-    x: Tensor, size: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+    x: Tensor,
+    size: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    value: float = 0.0,
 ) -> Tensor:
-    """Zeros around (batch, channels, *space), so that a window finds ceil(length / stride) places;
+    """Cells around (batch, channels, *space), so that a window finds ceil(length / stride) places;
     the odd one goes to the end.
     """
     around: list[int] = []
     for length, k, s, d in zip(x.shape[2:], size, stride, dilation, strict=True):
         total = max((-(-length // s) - 1) * s + d * (k - 1) + 1 - length, 0)
         around = [total // 2, total - total // 2, *around]
-    return F.pad(x, around)
+    return F.pad(x, around, value=value)
 
 
 def each_image(x: Tensor, low: float, high: float) -> Tensor:
