@@ -6,6 +6,7 @@ PY   := .venv/bin/python
 PIP  := $(PY) -m pip install --quiet -c constraints.txt
 JOBS ?= 2
 COUNT ?= 1000000
+SECONDS_LONG ?= 600
 
 .PHONY: help
 help:  ## list the targets
@@ -47,6 +48,14 @@ editors: .venv/stamp-test .venv/stamp-editors  ## check the JSON Schema in yaml-
 .PHONY: fuzz
 fuzz: .venv/stamp-test  ## damage the specs a million times, or until interrupted (COUNT=1000000)
 	OMP_NUM_THREADS=1 $(PY) -m tests.fuzzing $(COUNT)
+
+.venv/stamp-fuzz: .venv/stamp-test
+	$(PIP) -e '.[fuzz]'
+	@touch $@
+
+.PHONY: fuzz-text
+fuzz-text: .venv/stamp-fuzz  ## look for texts that reach new code, by coverage (SECONDS_LONG=600)
+	OMP_NUM_THREADS=1 $(PY) -m tests.fuzz.text -max_total_time=$(SECONDS_LONG)
 
 .PHONY: check
 check: .venv/stamp-test  ## lint, format, types, and the rules of the house

@@ -42,8 +42,14 @@ print("LOADED", *loaded, file=sys.stderr)
 
 
 def loaded_by(statement, cwd):
-    done = subprocess.run(
-        [sys.executable, "-c", LOOK.replace("STATEMENT", statement)],
+    done = run_python(LOOK.replace("STATEMENT", statement), cwd)
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.splitlines()[-1].removeprefix("LOADED").split())
+
+
+def run_python(text, cwd):
+    return subprocess.run(
+        [sys.executable, "-c", text],
         cwd=cwd,
         env=cli_environment(),
         stdin=subprocess.DEVNULL,
@@ -52,13 +58,40 @@ def loaded_by(statement, cwd):
         timeout=60,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return set(done.stderr.splitlines()[-1].removeprefix("LOADED").split())
 
 
 @pytest.fixture
 def folder(spec):
     return spec(SPEC).parent
+
+
+FOREIGN = """
+import sys
+before = {name.split(".")[0] for name in sys.modules}
+try:
+    sys.argv[1:] = ARGUMENTS
+    from modelspec.cli import main
+    main()
+except SystemExit:
+    pass
+known = before | set(sys.stdlib_module_names) | {"modelspec", "yaml", "click"}
+loaded = {name.split(".")[0] for name in sys.modules} - known
+loaded = {name.lstrip("_") for name in loaded}
+print("LOADED", *(n for n in sorted(loaded) if not n.startswith("cython")), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("command", ["validate", "summary", "show", "graph"])
+@pytest.mark.parametrize("entry", [
+    "{type: python, class: 'mine:Layer'}", "{file: mine.py}", "{type: mine.Layer}",
+    "{type: Dense, units: 4, weights: mine.py}",
+])  # fmt: skip
+def test_a_spec_imports_nothing_of_its_own(command, entry, spec):
+    path = spec(f"inputs: {{x: [4]}}\nlayers: {{y: {entry}}}\ndata: mine.npz\n")
+    (path.parent / "mine.py").write_text("layers: 1\nopen('ran', 'w')\n")
+    done = run_python(FOREIGN.replace("ARGUMENTS", repr([command, "spec.yaml"])), path.parent)
+    assert done.stderr.splitlines()[-1] == "LOADED"
+    assert not (path.parent / "ran").exists()
 
 
 def test_importing_modelspec_loads_nothing_heavy(folder):

@@ -221,6 +221,8 @@ class TimeDistributed(Layer):
 
     def dtypes(self, compute: str, *inputs: Any) -> list[str]:
         if self.layer.layer is not None:
-            made: list[str] = self.layer.layer.dtypes(compute, *inputs)
+            inside = self.layer.layer
+            joins = any(port.many for port in inside.ports())
+            made: list[str] = inside.dtypes(compute, *([list(inputs)] if joins else inputs))
             return made
         return super().dtypes(compute, *inputs)

@@ -1,0 +1,12 @@
+"""Ten thousand damaged specs more: a file of its own, so that another worker takes it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fuzz.damage import a_shard_survives
+
+
+@pytest.mark.parametrize("seed", range(4, 8))
+def test_damaged_specs_give_diagnostics_alone(seed, figure):
+    a_shard_survives(seed, figure)
