@@ -52,7 +52,7 @@ COMPUTED_NAMES: dict[str, str] = {
     "modelspec/engine/operations.py::declared": DTYPE,
     "modelspec/engine/operations.py::torch_dtype": DTYPE,
     "modelspec/exchange/export.py::random_inputs": DTYPE,
-    "modelspec/exchange/python/": "a word's arguments and dtypes, by names in the file's own tables",
+    "modelspec/exchange/python/": "a word's arguments and dtypes, by the file's own tables",
 }
 
 # Modules imported by a computed name: where, and why it is safe.
