@@ -1,6 +1,6 @@
 """Write docs/reference/: every word from its declaration, error codes, commands: `make docs`.
 
-A page per group of words, and one per family of layers. A test holds the pages against this.
+A page per group of words, one per family of layers, and one per code. A test holds the pages against this.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SECTIONS = [Page("sections", "`train`", Training), Page("sections", "`data: fiel
 
 def pages() -> dict[str, str]:
     """Every page: its path below docs/reference/, and its text."""
-    made = {"README.md": contents(), "cli.md": commands(), "errors.md": errors()}
+    made = {"README.md": contents(), "cli.md": commands(), **errors()}
     made["sections.md"] = page("sections", "sections", SECTIONS)
     for group in INDEX:
         for family, listed in families(group).items():
@@ -117,13 +117,16 @@ def row(*cells: str) -> str:
 # -- errors and commands ---------------------------------------------------------------------
 
 
-def errors() -> str:
+def errors() -> dict[str, str]:
+    """A list of all codes, and a page for each."""
     lines = ["# Errors and warnings", "", MADE, "", "`modelspec explain CODE` says the same.", ""]
     lines += ["| code | means |", "| --- | --- |"]
-    lines += [row(f"[`{code}`](#{code})", meaning) for code, meaning in CODES.items()]
+    lines += [row(f"[`{code}`](errors/{code}.md)", meaning) for code, meaning in CODES.items()]
+    made = {"errors.md": "\n".join(lines) + "\n"}
     for code, explained in explanations().items():
-        lines += ["", f"## {code}", "", explained.text]
-    return "\n".join(lines) + "\n"
+        parts = [f"# {code}", MADE, CODES[code], explained.text, "[All errors](../errors.md)"]
+        made[f"errors/{code}.md"] = "\n\n".join(parts) + "\n"
+    return made
 
 
 def commands() -> str:

@@ -9,6 +9,7 @@ from modelspec.cli.validate import count_samples
 from modelspec.source.codes import CODES
 from modelspec.source.diagnostics import Rejected
 from modelspec.source.explained import explanations
+from tests.conftest import ROOT
 
 EXPLAINED = explanations()
 
@@ -27,6 +28,10 @@ WITHOUT_A_SPEC = {
     "cannot-export": "the spec is fine; only the other format is not",
 }
 SHOWN = [code for code, explained in EXPLAINED.items() if explained.wrong]
+
+
+#: Links to pages that are gone would only be found by those who follow them.
+PAGES = ROOT / "docs" / "reference"
 
 
 def found(files: dict[str, str], folder) -> list[str]:
@@ -54,3 +59,19 @@ def test_the_example_has_this_fault_alone_and_the_mended_one_none(code, tmp_path
     assert set(found(EXPLAINED[code].wrong, tmp_path)) == {code}
     assert EXPLAINED[code].mended != EXPLAINED[code].wrong
     assert found(EXPLAINED[code].mended, tmp_path) == []
+
+
+def test_at_least_sixty_codes_are_explained_with_a_spec(record_property):
+    record_property("codes explained", len(EXPLAINED))
+    record_property("codes with a spec that has them, and that spec mended", len(SHOWN))
+    assert len(EXPLAINED) >= 84
+    assert len(SHOWN) >= 73
+
+
+def test_every_code_has_a_page_of_its_own_that_the_list_leads_to():
+    listed = (PAGES / "errors.md").read_text(encoding="utf-8")
+    pages = {path.stem for path in (PAGES / "errors").glob("*.md")}
+    assert pages == set(CODES)
+    for code, explained in EXPLAINED.items():
+        assert f"[`{code}`](errors/{code}.md)" in listed
+        assert explained.text in (PAGES / "errors" / f"{code}.md").read_text(encoding="utf-8")
