@@ -1,6 +1,7 @@
 """Write docs/reference/: every word from its declaration, error codes, commands: `make docs`.
 
-A page per group of words, one per family of layers, and one per code. A test holds the pages against this.
+A page per group of words, one per family of layers, and one per code. A test holds the pages
+against this.
 """
 
 from __future__ import annotations

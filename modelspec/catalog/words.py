@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from modelspec.catalog.index import ALIASES, INDEX
-from modelspec.language.kinds import REQUIRED, Mismatch, Reported
+from modelspec.language.kinds import REQUIRED, Kind, Mismatch, Reported
 from modelspec.language.word import Reject, Word
 from modelspec.source.diagnostics import Edit, Report
 from modelspec.source.fixes import respelled
@@ -93,10 +93,6 @@ class Words:
         self.report.error("wrong-value", "a layer cannot stand here", node.span)
         raise Reported
 
-    def beside(self, cls: type[Word]) -> tuple[str, ...]:
-        """The keys that may stand beside the arguments of a word."""
-        return ()
-
     def word(self, group: str, node: Node) -> Word:
         """The word written at `node`: a bare name, or `{type: Name, argument: value}`."""
         if isinstance(node, Scalar):
@@ -146,7 +142,7 @@ class Words:
                 help=f"use {known.use}",
             )
             return
-        from modelspec.catalog.legacy import word_meant
+        from modelspec.catalog.legacy import theirs, word_meant
 
         text = str(name.value)
         near = alike(text, group)
@@ -156,7 +152,7 @@ class Words:
             name.span,
             "unknown",
             help=word_meant(group, text, near) or f"`modelspec layers --group {group}` lists them",
-            fix=respelled(text, name.span, near),
+            fix=None if theirs(group, text) else respelled(text, name.span, near),
         )
 
     def bound(
@@ -192,9 +188,11 @@ class Words:
         """The arguments that are written and right; `spans` gets the places of all known ones."""
         values: dict[str, Any] = {}
         taken = {entry.key.text for entry in entries}
-        for entry in entries:
+        for entry, above in zip(entries, (None, *entries), strict=False):
             key = entry.key.text
             kind = cls.arguments.get(key)
+            if kind is None and is_rest_of_tuple(entry, above):
+                continue
             if kind is None:
                 self.unknown_argument(cls, entry, taken)
                 continue
@@ -207,12 +205,22 @@ class Words:
                     f"`{key}` of {cls.called()} is {kind.describe()}",
                     wrong.node.span,
                     wrong.fact,
-                    help=wrong.help,
+                    help=wrong.help or self.value_meant(key, kind, wrong.node),
                     fix=None if wrong.meant is None else Edit(wrong.node.span, wrong.meant),
                 )
             except Reported:
                 pass
         return values
+
+    @staticmethod
+    def value_meant(key: str, kind: Kind[Any], node: Node) -> tuple[str, ...]:
+        from modelspec.catalog.legacy import value_meant
+
+        return value_meant(key, kind, node)
+
+    def beside(self, cls: type[Word]) -> tuple[str, ...]:
+        """The keys that may stand beside a word's arguments."""
+        return {"losses": ("loss_weight",), "metrics": ("name",)}.get(cls.group, ())
 
     def default(self, cls: type[Word], key: str) -> Any:
         """The value of an argument that was left out, read as if it had been written."""
@@ -259,6 +267,13 @@ class Words:
             f"`{key}` is missing",
             help=f"{key}: {kind.noun()}. {kind.doc}",
         )
+
+
+def is_rest_of_tuple(entry: Entry, above: Entry | None) -> bool:
+    """Whether it is the `3)` of `kernel_size: (3, 3)`, which the entry above is blamed for."""
+    value = None if above is None else above.value
+    begun = isinstance(value, Scalar) and value.text.startswith("(")
+    return begun and entry.key.text.endswith(")")
 
 
 NOWHERE = Span(Source("<default>", ""), 1, 1, 1, 1)

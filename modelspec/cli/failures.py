@@ -50,12 +50,14 @@ def _told(error: BaseException, asked: Asked) -> int:
         error.show()
         return USAGE
     if isinstance(error, Unreadable):
-        return _say(str(error), FILES)
+        return _say(str(error), FILES, error.path)
     if isinstance(error, MemoryError) or _is_out_of_memory(error):
         return _say("out of memory; a smaller batch_size needs less", MEMORY)
     if isinstance(error, OSError):
         reason = (error.strerror or str(error)).lower()
-        return _say(f"{error.filename}: {reason}" if error.filename else reason, FILES)
+        named = isinstance(error.filename, str)
+        missing = error.filename if named and error.errno == errno.ENOENT else ""
+        return _say(f"{error.filename}: {reason}" if error.filename else reason, FILES, missing)
     return _fault(error)
 
 
@@ -74,8 +76,16 @@ def _fault(error: BaseException) -> int:
     return FAULT
 
 
-def _say(message: str, code: int) -> int:
+def _say(message: str, code: int, path: str = "") -> int:
+    """Say what went wrong; where a path leads to no file, what was probably meant."""
+    from modelspec.source.excerpt import safe
+
     click.echo(f"error: {message}", err=True)
+    if path and not os.path.exists(path):
+        from modelspec.source.nearby import near
+
+        for help in near(path):
+            click.echo(f"  {safe(help)}", err=True)
     return code
 
 

@@ -15,6 +15,7 @@ from modelspec.engine.runner import TORCH
 from modelspec.model.graph import Graph, Owner
 from modelspec.model.spec import Definition
 from modelspec.source.diagnostics import Report, Unreadable
+from modelspec.source.nearby import near
 
 LARGEST_HEADER = 100_000_000
 
@@ -81,8 +82,11 @@ def _taken(graph: Graph, path: str, span: Any, prefix: str, report: Report) -> d
     try:
         held = read(path)
     except Unreadable as unreadable:
+        base = span.source.folder if span is not None else ""
+        helps = () if os.path.exists(path) else near(path, base)
         report.error("bad-weights", "`weights` names a run or a .safetensors file", span,
-                     f"{unreadable.path}: {unreadable.reason}")  # fmt: skip
+                     f"{unreadable.path}: {unreadable.reason}",
+                     help=helps)  # fmt: skip
         return {}
     return fitted(graph, held, wanted, path, span, report)
 

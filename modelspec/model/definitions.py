@@ -39,7 +39,8 @@ class LayerWords(Words):
         self.resolver, self.scope, self.outer = resolver, scope, outer
 
     def beside(self, cls: type[Word]) -> tuple[str, ...]:
-        return (*CALL_KEYS, *OWN_KEYS) if cls.group == "layers" else ()
+        call = (*CALL_KEYS, *OWN_KEYS) if issubclass(cls, Layer) else ()
+        return call or super().beside(cls)
 
     def entry(self, node: Node) -> Definition:
         written = self.resolver.as_entry(node, "layer")
@@ -273,16 +274,16 @@ class Definitions:
                 help=f"use {known.use}",
             )
             return
-        from modelspec.catalog.legacy import word_meant
+        from modelspec.catalog.legacy import same, theirs, word_meant
 
-        near = [*alike(text, "layers"), *self.scope.block_names()]
+        near = [*(same(text) or alike(text, "layers")), *self.scope.block_names()]
         self.report.error(
             "unknown-type",
             f"no layer or block is called `{text}`",
             name.span,
             "unknown",
             help=word_meant("layers", text, near) or "`modelspec layers` lists them all",
-            fix=respelled(text, name.span, near),
+            fix=None if theirs("layers", text) else respelled(text, name.span, near),
         )
 
     def block(

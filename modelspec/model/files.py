@@ -9,6 +9,10 @@ from modelspec.source.text import Source, Span
 from modelspec.source.tree import Mapping, Node, parse
 
 
+def is_spec(name: str) -> bool:
+    return name.endswith((".yaml", ".yml"))
+
+
 class Files:
     """The specs that `file:` reads. They stay within the first spec's folder, the working
     directory, or a folder opened by `--allow-path`; links are followed before the check.
@@ -56,7 +60,7 @@ class Files:
                     f"the spec `{text}` cannot be read",
                     span,
                     unreadable.reason,
-                    help=self.near(shown),
+                    help=self.near(shown, span.source.folder),
                 )
                 return None
             except Rejected as rejected:
@@ -82,15 +86,9 @@ class Files:
         )
 
     @staticmethod
-    def near(path: str) -> tuple[str, ...]:
-        from modelspec.source.suggest import nearest
+    def near(path: str, base: str) -> tuple[str, ...]:
+        from modelspec.source.nearby import names_in, near
 
-        folder = os.path.dirname(path) or "."
-        try:
-            names = sorted(n for n in os.listdir(folder) if n.endswith((".yaml", ".yml")))
-        except OSError:
-            return (f"there is no folder `{folder}`",)
-        found = nearest(os.path.basename(path), names)
-        if found:
-            return (f"did you mean `{found[0]}`?",)
-        return (f"specs there: {', '.join(names[:8])}",) if names else ()
+        found = near(path, base, is_spec)
+        names = [] if found else list(filter(is_spec, names_in(os.path.dirname(path))))
+        return found or ((f"specs there: {', '.join(names[:8])}",) if names else ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from modelspec.catalog.training import Field, Training
@@ -68,9 +69,15 @@ def source(words: Words, node: Node) -> Any:
     try:
         kind = format_of(paths)
     except Reject as rejected:
+        from modelspec.source.nearby import near
+
+        folder = node.span.source.folder
+        paths = [os.path.join(folder, path) for path in paths]
+        meant = [line for path in paths if not os.path.exists(path) for line in near(path, folder)]
         words.report.error(
-            "unknown-type", rejected.message, node.span, "unknown format", help=rejected.help
-        )
+            "unknown-type", rejected.message, node.span, "unknown format",
+            help=meant[:1] or rejected.help,
+        )  # fmt: skip
         return None
     key = Scalar("type", "type", False, node.span)
     entries = [

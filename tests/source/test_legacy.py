@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from modelspec.catalog.legacy import ARGUMENTS, TYPES, argument_meant, word_meant
+from modelspec.catalog.index import INDEX
+from modelspec.catalog.legacy import argument_meant, word_meant
+from modelspec.catalog.theirs import ARGUMENTS, TYPES
 from modelspec.catalog.training import Training
 from modelspec.catalog.words import find, names, spellings
 from modelspec.compiler import compile
+from modelspec.model.resolve import TOP
 from modelspec.model.sections import OUTPUT_KEYS
 from modelspec.source.diagnostics import Rejected
 from modelspec.source.text import Source
@@ -21,8 +24,8 @@ def test_each_name_leads_to_a_word_and_is_none_itself(group):
 
 
 def test_each_argument_leads_to_one_that_something_takes():
-    taken = {*OUTPUT_KEYS, *Training.arguments, "from", "inputs", "shape"}
-    for group in ("layers", "losses", "optimizers", "callbacks", "schedules"):
+    taken = {*OUTPUT_KEYS, *Training.arguments, *TOP, "shape", "validation", "test"}
+    for group in INDEX:
         for name in names(group):
             cls = find(group, name)
             assert cls is not None
@@ -37,7 +40,27 @@ def test_each_argument_leads_to_one_that_something_takes():
         ("{type: MaxPool2d}", "`MaxPooling2D`"),
         ("{type: BatchNorm2d}", "`BatchNormalization`"),
         ("{type: ConvTranspose1d}", "`Conv1DTranspose`"),
-        ("{type: Sigmoid}", "`Activation`"),
+        ("{type: Sigmoid}", "{type: Activation, activation: sigmoid}"),
+        ("{type: gelu}", "{type: Activation, activation: gelu}"),
+        ("{type: relu}", "did you mean `ReLU`?"),
+        ("{type: nn.Linear, in_features: 3}", "`Dense` or `torch.nn.Linear`"),
+        ("{type: fc}", "`Dense`"),
+        ("{type: Mean, axis: 1}", "`ops.Mean`"),
+        ("{type: PixelShuffle}", "`torch.nn.PixelShuffle`"),
+        ("{type: MaxPooling2D, kernel_size: 2}", "`pool_size`"),
+        ("{type: Dense, neurons: 2}", "`units`"),
+        ("{type: Dense, units: 2, input: x}", "`from`"),
+        ("{type: Dense, units: 2, form: x}", "`from`"),
+        ("{type: Dense, units: 2, activation: nn.ReLU()}", "`Relu`"),
+        ("{type: Dense, units: 2, activation: lrelu}", "`leaky_relu`"),
+        ("{type: Dense, units: 2, kernel_regularizer: 0.01}", "{type: L2, l2: 0.01}"),
+        ("{type: Dense, units: 2, use_bias: None}", "write `null`"),
+        ("{type: Conv2D, filters: 3, kernel_size: 3x5}", "write [3, 5]"),
+        ("{type: Conv2D, filters: 3, kernel_size: (3, 3)}", "with brackets: [3, 3]"),
+        ("{type: Conv2D, filters: 3, kernel_size: 3, padding: 1}", "ZeroPadding"),
+        ("{type: Conv2D, filters: 3, kernel_size: 3, bias: false}", "`use_bias`"),
+        ("{type: LSTM, units: 3, num_layers: 2}", "`repeat: 2`"),
+        ("{type: LSTM, units: 3, bidirectional: true}", "{type: Bidirectional, layer:"),
         ("{type: Dense, output_dim: 3}", "`units`"),
         ("{type: Dense, out_features: 3}", "`units`"),
         ("{type: Dense, units: 3, in_features: 3}", "leave `in_features` out"),
@@ -57,7 +80,26 @@ def test_a_layer_that_others_call_so_is_found(entry, meant):
     [
         ("outputs: {y: {loss: mse, wieght: 0.2}}", "`loss_weight`"),
         ("outputs: {y: {loss: CrossEntropyLoss}}", "`SparseCategoricalCrossentropy`"),
+        ("outputs: {y: {loss: nn.BCELoss}}", "`BinaryCrossentropy`"),
+        ("outputs: {y: {loss: mse_loss}}", "`mean_squared_error`"),
+        ("outputs: {y: {loss: BCEWithLogitsLoss}}", "`from_logits: true`"),
+        ("outputs: {y: {loss: crossentropy}}", "`sparse_categorical_crossentropy`"),
+        ("outputs: {y: {loss: mse, metrics: [f1]}}", "`f1_score`"),
+        ("outputs: {y: {loss: mse, metrics: [auroc]}}", "`auc`"),
         ("outputs: {y: {loss: mse}}\ntrain: {nb_epoch: 3}", "`epochs`"),
+        ("outputs: {y: {loss: mse}}\ntrain: {max_epochs: 3}", "`epochs`"),
+        ("outputs: {y: {loss: mse}}\ntrain: {learning_rate: 3}", "learning_rate: 0.001}"),
+        ("outputs: {y: {loss: mse}}\ntrain: {scheduler: cosine}", "learning_rate: {type: ...}"),
+        ("outputs: {y: {loss: mse}}\ntrain: {precision: fp16}", "`float16`"),
+        ("outputs: {y: {loss: mse}}\ntrain: {precision: bf16}", "`bfloat16`"),
+        ("outputs: {y: {loss: mse}}\ntrain: {optimizer: torch.optim.Adam}", "`Adam`"),
+        ("outputs: {y: {loss: mse}}\ntrain: {optimizer: {type: Adam, betas: 1}}", "`beta_1`"),
+        ("outputs: {y: {loss: mse}}\nepochs: 3", "train: {epochs: ...}"),
+        ("outputs: {y: {loss: mse}}\nloss: mse", "outputs: {name: {loss: mse"),
+        ("outputs: {y: {loss: mse}}\nbackbone: [1]", "`layers`"),
+        ("outputs: {y: {loss: mse}}\nnc: 80", "`units`"),
+        ("outputs: {y: {loss: mse}}\ndata: {val: 0.2}", "`validation`"),
+        ("outputs: {y: {loss: mse}}\ndata: {type: CSV, path: a.csv, sep: x}", "`delimiter`"),
         ("outputs: {y: {loss: mse}}\ntrain: {optimizer: {type: Adam, lr: 0.1}}", "`learning_rate`"),
     ],
 )
@@ -68,7 +110,24 @@ def test_a_key_that_others_call_so_is_found(rest, meant):
 def test_what_nobody_calls_so_is_looked_up_by_its_spelling():
     assert word_meant("layers", "Dens", ["Dense"]) == ("did you mean `Dense`?",)
     assert argument_meant("unit", ["units"]) == ("did you mean `units`?",)
-    assert argument_meant("lr", ["units"]) == ()
+    assert argument_meant("zzz", ["units"]) == ()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["{type: gelu}", "{type: GELU}", "{type: Dense, units: 2, activation: lrelu}"],
+)
+def test_what_is_another_tools_word_is_no_slip_of_the_finger(entry):
+    with pytest.raises(Rejected) as caught:
+        compile(Source("spec.yaml", f"inputs: {{x: [8, 8, 3]}}\nlayers: [{entry}]\n"))
+    assert [one.fix for one in caught.value.diagnostics] == [None]
+
+
+def test_the_rest_of_a_tuple_is_no_second_fault():
+    with pytest.raises(Rejected) as caught:
+        compile(Source("spec.yaml", "inputs: {x: [8, 8, 3]}\nlayers: [{type: Conv2D, "
+                                    "filters: 3, kernel_size: (3, 3)}]\n"))  # fmt: skip
+    assert [one.code for one in caught.value.diagnostics] == ["wrong-value"]
 
 
 def helped(text: str) -> str:

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from modelspec.engine.data.wanted import refuse
-from modelspec.source.suggest import did_you_mean
+from modelspec.source.nearby import near
 from modelspec.source.text import Span
 
 
@@ -36,16 +36,8 @@ def matching(path: str, span: Span | None) -> list[str]:
         if not found:
             refuse("unknown-file", f"no file matches `{path}`", span, "nothing matches this")
         return found
+    base = span.source.folder if span is not None else ""
     return refuse(
-        "unknown-file", f"there is no file `{path}`", span, "this does not exist", help=near(path)
-    )
-
-
-def near(path: str) -> tuple[str, ...]:
-    """What the path was probably meant to be."""
-    folder, name = os.path.split(path)
-    if folder and not os.path.isdir(folder):
-        return (f"there is no folder `{folder}`",)
-    if not os.access(folder or ".", os.R_OK):
-        return ()
-    return did_you_mean(name, os.listdir(folder or "."))
+        "unknown-file", f"there is no file `{path}`", span, "this does not exist",
+        help=near(path, base),
+    )  # fmt: skip
