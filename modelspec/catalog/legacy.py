@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from modelspec.catalog.theirs import ARGUMENTS, FROM_LOGITS, LOGITS, NOTES, TORCH, TYPES, VALUES
+from modelspec.catalog.their_arguments import ARGUMENTS, NOTES, VALUES
+from modelspec.catalog.theirs import FROM_LOGITS, LOGITS, TORCH, TYPES
 from modelspec.language.kinds import Named, Sizes
 from modelspec.source.suggest import did_you_mean, nearest
 from modelspec.source.tree import Scalar

@@ -6,7 +6,8 @@ import pytest
 
 from modelspec.catalog.index import INDEX
 from modelspec.catalog.legacy import argument_meant, word_meant
-from modelspec.catalog.theirs import ARGUMENTS, TYPES
+from modelspec.catalog.their_arguments import ARGUMENTS
+from modelspec.catalog.theirs import TYPES
 from modelspec.catalog.training import Training
 from modelspec.catalog.words import find, names, spellings
 from modelspec.compiler import compile
