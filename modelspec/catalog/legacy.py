@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from modelspec.catalog.their_arguments import ARGUMENTS, NOTES, VALUES
+from modelspec.catalog.their_arguments import ARGUMENTS, NOTES, SECTIONS, VALUES
 from modelspec.catalog.theirs import FROM_LOGITS, LOGITS, TORCH, TYPES
 from modelspec.language.kinds import Named, Sizes
 from modelspec.source.suggest import did_you_mean, nearest
@@ -142,8 +142,6 @@ def value_meant(key: str, kind: Kind[Any], node: Node) -> tuple[str, ...]:
         return _or((ours,))
     if text == "None":
         return ("write `null`",)
-    if text.startswith("("):
-        return ("a list is written with brackets: [3, 3]",)
     sizes = re.fullmatch(r"(\d{1,9})[x×*](\d{1,9})", text)
     if sizes and isinstance(kind, Sizes):
         return (f"write [{sizes[1]}, {sizes[2]}]",)

@@ -140,17 +140,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
         "shape",
         "axes",
     ),
-    "network": ("layers",),
-    "modules": ("layers",),
-    "architecture": ("layers",),
     "input_features": ("inputs",),
     "output_features": ("outputs",),
-    "targets": ("outputs",),
-    "trainer": ("train",),
-    "training": ("train",),
-    "fit": ("train",),
-    "datasets": ("data",),
-    "dataset": ("data",),
     "activ": ("activation",),
     "kernel_size": ("pool_size",),
     "out_dim": (
@@ -170,6 +161,25 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "watch": ("monitor",),
     "tolerance": ("min_delta",),
     "delta": ("min_delta",),
+}
+
+#: what others call the sections of a spec
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "model": ("layers",),
+    "network": ("layers",),
+    "architecture": ("layers",),
+    "modules": ("layers",),
+    "parameters": ("params",),
+    "hyperparameters": ("params",),
+    "constants": ("params",),
+    "variables": ("params",),
+    "targets": ("outputs",),
+    "dataset": ("data",),
+    "datasets": ("data",),
+    "trainer": ("train",),
+    "training": ("train",),
+    "fit": ("train",),
+    "compile": ("train",),
 }
 
 _RATE = "the rate is the optimizer's: optimizer: {type: Adam, learning_rate: 0.001}"
@@ -209,7 +219,6 @@ NOTES: dict[str, str] = {
     "loss": _OUTPUT,
     "losses": _OUTPUT,
     "metrics": _OUTPUT,
-    "model": "`inputs`, `layers` and `outputs` stand at the top, beside `data` and `train`",
     "nc": "the number of classes is the `units` of the last layer",
     "backbone": _LAYERS,
     "neck": _LAYERS,

@@ -188,11 +188,9 @@ class Words:
         """The arguments that are written and right; `spans` gets the places of all known ones."""
         values: dict[str, Any] = {}
         taken = {entry.key.text for entry in entries}
-        for entry, above in zip(entries, (None, *entries), strict=False):
+        for entry in entries:
             key = entry.key.text
             kind = cls.arguments.get(key)
-            if kind is None and is_rest_of_tuple(entry, above):
-                continue
             if kind is None:
                 self.unknown_argument(cls, entry, taken)
                 continue
@@ -267,13 +265,6 @@ class Words:
             f"`{key}` is missing",
             help=f"{key}: {kind.noun()}. {kind.doc}",
         )
-
-
-def is_rest_of_tuple(entry: Entry, above: Entry | None) -> bool:
-    """Whether it is the `3)` of `kernel_size: (3, 3)`, which the entry above is blamed for."""
-    value = None if above is None else above.value
-    begun = isinstance(value, Scalar) and value.text.startswith("(")
-    return begun and entry.key.text.endswith(")")
 
 
 NOWHERE = Span(Source("<default>", ""), 1, 1, 1, 1)
