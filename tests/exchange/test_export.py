@@ -44,7 +44,7 @@ outputs: [lstm]
 """
 
 
-@pytest.mark.parametrize("form", ["python", "onnx", "pt2", "safetensors"])
+@pytest.mark.parametrize("form", ["python", "onnx", "pt2", "safetensors", "keras"])
 @pytest.mark.parametrize("spec", [SHARED, SIZES], ids=["shared", "open"])
 def test_each_format_holds_the_model(form, spec, tmp_path):
     made = exported(spec, form, tmp_path)
