@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import click
 
+from modelspec.cli import trace as tracing
 from modelspec.cli.completers import specs
 from modelspec.cli.options import compiled, format_option, spec_options
 from modelspec.cli.output import as_json, width
 from modelspec.cli.table import table
+from modelspec.cli.trace import trace_option
 from modelspec.language.shapes import Shape, show
 from modelspec.model.machine import bytes_of
 from modelspec.model.memory import Memory
 from modelspec.model.summary import Node, Row, Summary, nodes
+from modelspec.source.diagnostics import Rejected
 
 
 @click.command("summary")
 @click.argument("spec", metavar="SPEC|RUN", shell_complete=specs)
 @click.option("--nodes", "with_nodes", is_flag=True, help="List every node, `encoder@0`, too.")
+@trace_option
 @format_option("text", "json")
 @spec_options
 def command(
     spec: str,
     with_nodes: bool,
+    trace: str | None,
     format: str,
     settings: tuple[str, ...],
     allow_path: tuple[str, ...],
@@ -32,15 +37,23 @@ def command(
     Memory and operations are those of one sample. A graph's layers stand indented below
     its first call; a call that uses weights of a row above says `shared` in place of their number.
     """
-    graph = compiled(spec, settings, allow_path, trust_code)
+    try:
+        graph = compiled(spec, settings, allow_path, trust_code)
+    except Rejected as rejected:
+        if trace is not None and rejected.graph is not None and format == "text":
+            click.echo(tracing.text(rejected.graph, trace, width()))
+        raise
     summary = Summary(graph)
     listed = nodes(graph) if with_nodes else None
     if format == "json":
-        as_json(document(summary, listed))
+        made = document(summary, listed)
+        as_json(made if trace is None else made | {"trace": tracing.document(graph, trace)})
     else:
         click.echo(text(summary, width()))
         if listed is not None:
             click.echo("\n" + node_table(listed, width()))
+        if trace is not None:
+            click.echo("\n" + tracing.text(graph, trace, width()))
 
 
 def text(summary: Summary, room: int) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from modelspec.cli.fix import fixed
 from modelspec.cli.options import Budget, Size, compiled, format_option, spec_options
-from modelspec.cli.output import MACHINE, tell
+from modelspec.cli.output import MACHINE, tell, width
+from modelspec.cli.trace import document, text, trace_option
 from modelspec.model.graph import Graph
 from modelspec.model.lints.room import over
 from modelspec.model.machine import bytes_of
@@ -23,6 +26,7 @@ class Checked:
         self.samples: int | None = None
         self.found: list[Diagnostic] = []
         self.budget: Budget | None = None
+        self.partial: Graph | None = None  # as far as it could be made
 
     def valid(self) -> str:
         """That it is valid, and how large."""
@@ -49,6 +53,7 @@ class Checked:
     type=Size(),
     help="Fail where a step of training needs more memory: 24GB, 512MiB.",
 )
+@trace_option
 @click.option(
     "--fix", is_flag=True, help="Make the certain fixes first; the text of `-` goes to stdout."
 )
@@ -59,6 +64,7 @@ def command(
     with_data: bool,
     strict: bool,
     budget: Budget | None,
+    trace: str | None,
     fix: bool,
     format: str,
     settings: tuple[str, ...],
@@ -81,11 +87,14 @@ def command(
             if with_data:
                 one.samples = count_samples(graph)
         except Rejected as rejected:
-            one.found = rejected.diagnostics
+            one.found, one.partial = rejected.diagnostics, rejected.graph
         else:
+            one.partial = graph
             one.found = graph.warnings if budget is None else within(graph, budget)
             fails = strict or any(found.severity == "error" for found in one.found)
             one.graph = None if fails and one.found else graph
+    if trace is not None:
+        return told_with(checked, trace, format)
     found = [diagnostic for one in checked for diagnostic in one.found]
     if format == "json":
         write_json(checked, found)
@@ -94,6 +103,19 @@ def command(
         for one in checked:
             if one.graph is not None and format != "sarif":
                 click.echo(one.valid(), err=fix and one.spec == "-")
+    return 1 if any(one.graph is None for one in checked) else 0
+
+
+def told_with(checked: list[Checked], name: str, format: str) -> int:
+    """Show the trace of a name in each spec, beside what was found."""
+    found = [diagnostic for one in checked for diagnostic in one.found]
+    traces = {one.spec: one.partial for one in checked if one.partial is not None}
+    if format == "json":
+        write_json(checked, found, {spec: document(graph, name) for spec, graph in traces.items()})
+    else:
+        tell(found, format)
+        if format not in MACHINE and traces:
+            click.echo("\n\n".join(text(graph, name, width()) for graph in traces.values()))
     return 1 if any(one.graph is None for one in checked) else 0
 
 
@@ -135,7 +157,9 @@ def sizes(graph: Graph) -> str:
     )
 
 
-def write_json(checked: list[Checked], found: list[Diagnostic]) -> None:
+def write_json(
+    checked: list[Checked], found: list[Diagnostic], traces: dict[str, Any] | None = None
+) -> None:
     import json
 
     from modelspec.source.machine import as_json
@@ -148,6 +172,7 @@ def write_json(checked: list[Checked], found: list[Diagnostic]) -> None:
             "layers": None if one.graph is None else len(one.graph.program.steps),
             "parameters": None if one.graph is None else one.graph.parameters,
             "samples": one.samples,
+            **({} if traces is None else {"trace": traces.get(one.spec)}),
         }
         for one in checked
     ]
