@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import modelspec
 from modelspec.engine import run
 from modelspec.engine.module import Module
 from modelspec.engine.training import Trainer
@@ -323,3 +324,10 @@ def test_what_is_written_is_read_back_in_order(tmp_path: Path, alone: run.Run) -
         n: torch.Size(w.shape) for n, w in alone.graph.weights().items()
     }
     assert all(np.isfinite(v.numpy()).all() for v in held.values())
+
+
+def test_fresh_weights_lie_in_memory_as_a_file_has_them():
+    # Else a run that is resumed would take others of torch's kernels, and get other last bits.
+    spec = "inputs: {x: [5, 4]}\nlayers:\n  made: {type: SimpleRNN, units: 4}\n"
+    weights = modelspec.build(spec).weights()
+    assert weights["made.recurrent_kernel"].is_contiguous()

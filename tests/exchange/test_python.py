@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 import torch
 
@@ -18,6 +19,7 @@ from modelspec.exchange import export_python
 from modelspec.exchange.export import BATCHES, difference, export
 from modelspec.exchange.python.source import python_source
 from tests.exchange.export_specs import ROOT, drawn, randomised
+from tests.exchange.models import randomised as randomised_in_keras
 
 GROUPS = {
     "layers": ("activation", "attention", "audio", "augmentation", "categories", "cells",
@@ -98,6 +100,29 @@ def test_every_spec_has_the_engines_bits_and_a_formatters_lines(tmp_path):
     assert beside_the_engine(tmp_path, specs) == {}
     as_a_formatter_leaves_them(tmp_path)
     without_a_trace_of_us(tmp_path)
+
+
+def imported(name: str, folder: Path) -> str:
+    """A reference architecture as a run."""
+    keras.utils.clear_session()
+    model = vars(keras.applications)[name](weights=None, input_shape=(32, 32, 3), classes=10)
+    randomised_in_keras(model).save(folder / f"{name}.keras")
+    return modelspec.import_model(folder / f"{name}.keras", folder / name).folder
+
+
+def test_an_imported_architecture_has_the_engines_bits_and_a_formatters_lines(tmp_path):
+    run = imported("MobileNetV2", tmp_path)
+    (tmp_path / "made").mkdir()
+    assert beside_the_engine(tmp_path / "made", (run,)) == {}
+    as_a_formatter_leaves_them(tmp_path / "made")
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", ["ResNet50", "EfficientNetB0", "DenseNet121"])
+def test_every_imported_architecture_has_the_engines_bits(name, tmp_path):
+    run = imported(name, tmp_path)
+    (tmp_path / "made").mkdir()
+    assert beside_the_engine(tmp_path / "made", (run,)) == {}
 
 
 @pytest.mark.nightly

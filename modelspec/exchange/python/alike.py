@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from modelspec.exchange.python.layout import characters, docstring, laid_out
-from modelspec.exchange.python.writer import identifier
+from modelspec.exchange.python.writer import TAKEN, identifier
 
 #: An integer that stands alone.
 NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
@@ -127,7 +127,7 @@ class Sizes:
             if name not in self.names.values():
                 given = tuple(one.params.get(name) for one in self.group)
                 if given == values and all(type(one) is int for one in given):
-                    return identifier(name)
+                    return f"{name}_" if name in TAKEN else identifier(name)
         return None
 
     def filled(self, line: tuple[str, ...]) -> str:

@@ -21,11 +21,7 @@ from modelspec.source.diagnostics import Report
 
 
 class Class:
-    """A class: its name, text, the tensors below it, and the calls that it was written for.
-
-    `masks` says for each output which mask among its arguments it keeps; `takes` and `gives` are
-    the layouts of its inputs and outputs.
-    """
+    """A class: its name, its text with the tensors below it, and what passes in and out."""
 
     def __init__(self, name: str, writer: Writer, passed: Passed) -> None:
         self.name, self.writer, self.passed = name, writer, passed

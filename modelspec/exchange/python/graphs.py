@@ -87,18 +87,10 @@ class Writing(Walk):
               signature: Any) -> list[Value]:  # fmt: skip
         """Write the class of a graph; the values that it gives, as the class has them."""
         writer, scope = Writer(), Scope()
-        inside = []
-        for one, value in zip(body.inputs, given, strict=True):
-            is_turned = definition.block in self.classes.file.turned and len(value.shape) > 1
-            layout = FIRST if FIRST in value.tokens or is_turned else SPEC
-            inside.append(Value(value.known, {layout: writer.parameter(one.name)}, None, one.name))
+        inside = self.parameters(writer, definition, body, given)
         takes = [next(iter(value.tokens)) for value in inside]
-        masks = []
-        for one, value, inner in zip(body.inputs, given, inside, strict=True):
-            if value.mask:
-                inner.mask = Mask(writer.parameter(f"{one.name}_mask"), value.mask.axes)
-                masks.append(inner.mask)
-        about = [comment(value.shape, layout) for value, layout in zip(inside, takes, strict=True)]
+        masks = [value.mask for value in inside if value.mask]
+        about = shapes(inside, takes)
         self.bind(body, inside, scope)
         walk = Writing(self.classes, writer, self.steps, self.program, definition)
         walk.calls(body, scope)
@@ -113,15 +105,24 @@ class Writing(Walk):
         for value, layout in zip(outputs, gives, strict=True):
             writer.result.append(("", expression(writer, value, layout)))
         kept = [None if value.mask is None else masks.index(value.mask) for value in outputs]
-        made = [comment(value.shape, layout) for value, layout in zip(outputs, gives, strict=True)]
-        self.classes.finish(
-            definition,
-            definition.block or definition.name or call.name,
-            writer,
-            Passed(signature, takes, gives, kept),
-            f"{', '.join(about)} -> {', '.join(made)}",
-        )
+        name = definition.block or definition.name or call.name
+        passed = Passed(signature, takes, gives, kept)
+        about = f"{about} -> {shapes(outputs, gives)}"
+        self.classes.finish(definition, name, writer, passed, about)
         return outputs
+
+    def parameters(self, writer: Writer, definition: Definition, body: Body,
+                   given: list[Value]) -> list[Value]:  # fmt: skip
+        """What a class is given, as it has it: its inputs, then the masks that they have."""
+        inside = []
+        for one, value in zip(body.inputs, given, strict=True):
+            is_turned = definition.block in self.classes.file.turned and len(value.shape) > 1
+            layout = FIRST if FIRST in value.tokens or is_turned else SPEC
+            inside.append(Value(value.known, {layout: writer.parameter(one.name)}, None, one.name))
+        for one, value, inner in zip(body.inputs, given, inside, strict=True):
+            if value.mask:
+                inner.mask = Mask(writer.parameter(f"{one.name}_mask"), value.mask.axes)
+        return inside
 
     def pass_over(self, definition: Definition, body: Body, given: list[Value]) -> list[Value]:
         """The values of a further call, whose class is there: its steps are walked for shapes."""
@@ -238,6 +239,11 @@ class Writing(Walk):
         if mask is None or mask.axes <= 1 or mask.axes < len(value.shape) + 1:
             return mask
         return site.mask_of(f"{mask}.flatten(2).any(2)")
+
+
+def shapes(values: list[Value], layouts: list[str]) -> str:
+    pairs = zip(values, layouts, strict=True)
+    return ", ".join(comment(value.shape, layout) for value, layout in pairs)
 
 
 def axes_of(mask: Mask | None) -> int | None:

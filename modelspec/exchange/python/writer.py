@@ -209,11 +209,13 @@ class Writer:
             return TOKEN.sub(lambda found: named[int(found[1])], text)
 
         lines = ["    def __init__(self) -> None:", "        super().__init__()"]
+        lines = lines if self.attributes else []
         for one in self.attributes.values():
             lines += [f"        # {one.note}"] * bool(one.note)
             lines += laid_out(f"        self.{one.name} = {plain(one.text)}")
         inputs = "".join(f", {named[token]}: Tensor" for token in self.parameters)
-        lines += ["", *laid_out(f"    def forward(self{inputs}) -> {tight}:")]
+        lines += [""] * bool(lines)
+        lines += laid_out(f"    def forward(self{inputs}) -> {tight}:")
         statements, result = self.returned(named)
         for statement in statements:
             lines += self.written(statement, named, plain)
