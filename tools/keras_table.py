@@ -65,6 +65,17 @@ DIFFERS |= {
 }  # fmt: skip
 for name in ("LSTM", "GRU"):
     DIFFERS[f"layers.{name}"] += "; on torch Keras cannot train them without `use_cudnn=False`"
+LORA = "; ".join((
+    "`lora_rank` and `lora_alpha` are refused, use a frozen layer, two Dense without bias and Add",
+    "`quantization_config` is refused, use `train.precision`: layers compute in floats",
+))  # fmt: skip
+DIFFERS |= {f"layers.{name}": LORA for name in ("Dense", "EinsumDense", "Embedding")}
+DIFFERS |= {
+    f"layers.Conv{n}D": "`lora_rank` and `lora_alpha` are refused, use a frozen layer and Add"
+    for n in (1, 2, 3)
+}
+for name in ("LSTM", "GRU"):
+    DIFFERS[f"layers.{name}"] += "; `use_cudnn` is refused: the fastest kernel that fits is used"
 DIFFERS |= {
     f"metrics.{name}": DIFFERS["metrics.IoU"]
     for name in ("BinaryIoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU")

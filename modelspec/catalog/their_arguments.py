@@ -82,6 +82,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "sep": ("delimiter",),
     "file": ("path",),
     "filename": ("path",),
+    "filepath": ("path",),
     "csv": ("path",),
     "embed_dim": (
         "key_dim",
@@ -191,15 +192,32 @@ _SIZES = (
 )  # fmt: skip
 _LOADER = "leave it out: there is nothing to set about how data is read"
 
+_BATCHES = "leave it out: `inputs: {name: {shape: [5, 3], batch_size: 4}}` at the top says it"
+_FASTEST = "leave it out: the fastest kernel that fits is used"
+_LOW_RANK = (
+    "freeze this layer, and Add what two Dense beside it give: {units: RANK, use_bias: false}, "
+    "then {units: ..., use_bias: false, kernel_initializer: zeros}"
+)
+
 #: their argument or key that has none here, and what to do
 NOTES: dict[str, str] = {
     **{name: f"leave `{name}` out: the shape of the input says it" for name in _SIZES},
     "input_shape": _SHAPES,
-    "batch_input_shape": _SHAPES,
+    "batch_input_shape": _BATCHES,
+    "batch_shape": _BATCHES,
+    "batch_size": _BATCHES,
     "device": "leave it out: `modelspec train --device` chooses",
     "inplace": "leave it out: there is nothing to choose",
     "batch_first": "leave it out: the batch is always first",
     "weights": "`weights: FILE` stands on graphs; a first value is an initializer",
+    "time_major": "leave it out: the batch comes first, then time",
+    "use_cudnn": _FASTEST,
+    "implementation": _FASTEST,
+    "verbose": "leave it out: the command line says what happens",
+    "activity_regularizer": "{type: ActivityRegularization, l2: 0.01} right after it does that",
+    "quantization_config": "layers compute in floats: `train.precision` says in which",
+    "lora_rank": _LOW_RANK,
+    "lora_alpha": _LOW_RANK,
     "num_layers": "an entry is one layer: `repeat: 2` on it makes two in a row",
     "bidirectional": "wrap it: {type: Bidirectional, layer: {type: LSTM, units: 8}}",
     "start_dim": "leave it out: all axes but the batch are joined",

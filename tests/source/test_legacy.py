@@ -69,6 +69,11 @@ def test_each_argument_leads_to_one_that_something_takes():
         ("{type: Conv2D, nb_filter: 3, kernel_size: 3}", "`filters`"),
         ("{type: Conv2D, filters: 3, kernel_size: 3, border_mode: same}", "`padding`"),
         ("{type: Dropout, p: 0.5}", "`rate`"),
+        ("{type: LSTM, units: 3, use_cudnn: true}", "the fastest kernel that fits is used"),
+        ("{type: LSTM, units: 3, batch_shape: [4, 5, 3]}", "batch_size: 4}}`"),
+        ("{type: Dense, units: 3, lora_rank: 2}", "freeze this layer"),
+        ("{type: Dense, units: 3, quantization_config: int8}", "`train.precision`"),
+        ("{type: Attention, activity_regularizer: l2}", "ActivityRegularization"),
         ("{type: Dense, units: 3, kernel_initializer: xavier_uniform}", "`glorot_uniform`"),
     ],
 )
@@ -101,6 +106,8 @@ def test_a_layer_that_others_call_so_is_found(entry, meant):
         ("outputs: {y: {loss: mse}}\nnc: 80", "`units`"),
         ("outputs: {y: {loss: mse}}\ndata: {val: 0.2}", "`validation`"),
         ("outputs: {y: {loss: mse}}\ndata: {type: CSV, path: a.csv, sep: x}", "`delimiter`"),
+        ("train: {callbacks: {type: ModelCheckpoint, filepath: best}}", "`path`"),
+        ("train: {callbacks: {type: TerminateOnNaN, verbose: 1}}", "the command line says"),
         ("outputs: {y: {loss: mse}}\ntrain: {optimizer: {type: Adam, lr: 0.1}}", "`learning_rate`"),
     ],
 )
