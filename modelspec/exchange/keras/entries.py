@@ -7,7 +7,7 @@ from typing import Any
 from modelspec.catalog.refused import refused
 from modelspec.catalog.words import find
 from modelspec.exchange.keras.faults import Faults
-from modelspec.exchange.keras.model import APPLICATIONS, Part
+from modelspec.exchange.keras.model import APPLICATIONS, LOOKUPS, Part
 from modelspec.exchange.keras.words import Inside, Unknown, arguments, unpacked
 from modelspec.language.dtypes import FLOATS
 from modelspec.language.layer import Layer
@@ -109,6 +109,10 @@ def tidied(part: Part) -> dict[str, Any]:
     if part.kind.startswith("SeparableConv"):  # Keras 2 writes what it inherits, unused
         for key in ("kernel_initializer", "kernel_regularizer", "kernel_constraint"):
             config.pop(key, None)
+    if part.kind in LOOKUPS:
+        config.pop("vocabulary_size", None)  # its vocabulary says it
+        if part.kind == "StringLookup":
+            config.pop("oov_method", None)  # it is for integers alone
     if part.kind == "RandomShear":
         for key in ("x_factor", "y_factor"):
             config[key] = one_sided(config.get(key))
