@@ -1,11 +1,11 @@
-"""`python -m bench [startup] [scale] [training]`: all of them where none is named."""
+"""`python -m bench [startup] [scale] [training] [importing]`: all of them where none is named."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 
-PARTS = ("startup", "scale", "training")
+PARTS = ("startup", "scale", "training", "importing")
 
 
 def main() -> None:

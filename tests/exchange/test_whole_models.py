@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -219,7 +221,21 @@ def test_a_loss_of_ones_own_is_left_out_and_said(tmp_path):
     assert "# Note: its loss did not come along: `mine` is a function of your own." in text(made)
 
 
-def test_reading_and_writing_needs_no_torch(tmp_path, run_cli):
+WITHOUT_TORCH = """
+import sys, modelspec
+made = modelspec.import_model(sys.argv[1], sys.argv[2])
+print(made.graph.parameters, {"torch", "keras"} & set(sys.modules))
+"""
+
+
+def test_reading_and_writing_needs_neither_torch_nor_keras(tmp_path):
+    keras.Sequential([keras.Input((3,)), L.Dense(2)]).save(tmp_path / "m.keras")
+    arguments = [sys.executable, "-c", WITHOUT_TORCH, tmp_path / "m.keras", tmp_path / "run"]
+    found = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert found.stdout == "8 set()\n"
+
+
+def test_the_command_line_says_what_it_made_and_compares_where_it_is_asked_to(tmp_path, run_cli):
     keras.Sequential([keras.Input((3,)), L.Dense(2)]).save(tmp_path / "m.keras")
     found = run_cli("import", "m.keras", "-o", "run", "--format", "json")
     assert found.code == 0
@@ -242,3 +258,16 @@ def test_a_stateful_model_keeps_its_batch_and_its_order(inside, tmp_path):
     assert "x: {shape: [5, 2], batch_size: 4}" in text(made)
     assert "shuffle: false" in text(made)
     assert made.graph.batch_size == 4
+
+
+def test_a_difference_over_the_tolerance_is_exit_1(tmp_path, monkeypatch, capsys):
+    from modelspec.cli.import_ import command
+    from modelspec.exchange.keras import verify as module
+
+    keras.Sequential([keras.Input((3,)), L.Dense(2, name="out")]).save(tmp_path / "m.keras")
+    for difference, code in ((2e-4, 1), (float("nan"), 1), (9e-5, 0)):
+        seen = [module.Compared("out", difference)]
+        monkeypatch.setattr(module, "verify", lambda *_, seen=seen: seen)
+        given = str(tmp_path / "m.keras"), str(tmp_path / "run"), None, True, "text"
+        assert command.callback(*given) == code
+        assert ("differs" in capsys.readouterr().out) == bool(code)

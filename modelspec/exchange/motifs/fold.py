@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from modelspec.exchange.motifs.items import Item, Line, Wire, titles
+from modelspec.exchange.motifs.items import Change, Item, Line, Wire, titles
 from modelspec.exchange.motifs.search import Found, Place, Search, last_readers, outer, torn
 from modelspec.exchange.motifs.template import Misfit, Template, habit
 
@@ -72,9 +72,14 @@ class Folding:
         template = made_of(places, choice.length, last)
         self.templates.append(template)
         self.harm += template.harm() + sum(torn(*place, choice.length) for place in places)
-        for number, place in reversed(list(enumerate(places))):
-            call, wires = template.call(number, "")
-            place.line.replace(place.at, place.at + choice.length, call, wires)
+        changes: dict[Line, list[Change]] = {place.line: [] for place in places}
+        wires: dict[Wire, Wire] = {}
+        for number, (line, at) in enumerate(places):
+            call, moved = template.call(number)
+            changes[line].append(Change(at, at + choice.length, [call]))
+            wires |= moved
+        for line, made in changes.items():
+            line.replace(made, wires)
         for line in self.lines:
             merge(line, blocks=True)
 
@@ -129,10 +134,11 @@ def merge(line: Line, blocks: bool = False) -> bool:
     """Take equal items in a row, each called on the one before alone, as one with a count; False
     where there are none.
     """
-    found = False
     readers = Counter(wire for item in line.items for wire in item.wires)
     readers.update(line.outputs.values())
     read = Counter(wire.source for wire in readers)
+    changes: list[Change] = []
+    wires: dict[Wire, Wire] = {}
     at = 0
     while at < len(line.items):
         end = at + 1
@@ -142,10 +148,12 @@ def merge(line: Line, blocks: bool = False) -> bool:
                 break
             end += 1
         if end - at > 1 and (not blocks or line.items[at].block):
-            together(line, at, end)
-            found = True
-        at += 1
-    return found
+            made = together(line.items[at:end])
+            changes.append(Change(at, end, [made]))
+            wires |= {Wire(made.copies[-1], out): Wire(made, out) for out in made.kinds}
+        at = end
+    line.replace(changes, wires)
+    return bool(changes)
 
 
 def follows(one: Item, other: Item) -> bool:
@@ -160,29 +168,23 @@ def follows(one: Item, other: Item) -> bool:
     )
 
 
-def together(line: Line, at: int, end: int) -> None:
-    copies = line.items[at:end]
+def together(copies: list[Item]) -> Item:
     first, last = copies[0], copies[-1]
     made = Item(first.name, first.head, first.args)
     made.form, made.wires, made.learns = first.form, first.wires, first.learns
     made.kinds, made.copies, made.times = last.kinds, copies, len(copies)
     made.titles = titles(copies)
     made.size = sum(one.size for one in copies) if first.block is None else first.size + 11
-    line.replace(at, end, made, {Wire(last, out): Wire(made, out) for out in last.kinds})
+    return made
 
 
 def unmerge(line: Line) -> None:
     """Write layers in a row, which no block took, one by one again, under their names."""
-    at = 0
-    while at < len(line.items):
-        item = line.items[at]
-        if item.times is None or item.block is not None:
-            at += 1
-            continue
-        copies = item.copies
-        copies[0].wires = item.wires
-        line.replace(
-            at, at + 1, copies[-1], {Wire(item, out): Wire(copies[-1], out) for out in item.kinds}
-        )
-        line.items[at:at] = copies[:-1]
-        at += len(copies)
+    changes: list[Change] = []
+    wires: dict[Wire, Wire] = {}
+    for at, item in enumerate(line.items):
+        if item.times is not None and item.block is None:
+            item.copies[0].wires = item.wires
+            changes.append(Change(at, at + 1, item.copies))
+            wires |= {Wire(item, out): Wire(item.copies[-1], out) for out in item.kinds}
+    line.replace(changes, wires)

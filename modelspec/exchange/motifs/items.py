@@ -136,12 +136,26 @@ class Line:
         made = self.env.values.get(one)
         return Kind(len(made[0].shape or ()), made[0].dtype) if made else None
 
-    def replace(self, start: int, stop: int, item: Item, wires: dict[Wire, Wire]) -> None:
-        """Put `item` where a run stood; who read the run's tensors reads `wires` of them."""
-        self.items[start:stop] = [item]
-        for one in self.items[start + 1 :]:
+    def replace(self, changes: list[Change], wires: dict[Wire, Wire]) -> None:
+        """Put items where others stood; who read a tensor of those reads what `wires` says."""
+        made: list[Item] = []
+        at = 0
+        for change in changes:
+            made += self.items[at : change.start]
+            made += change.items
+            at = change.stop
+        self.items = made + self.items[at:]
+        for one in self.items:
             one.wires = [wires.get(wire, wire) for wire in one.wires]
         self.outputs = {name: wires.get(wire, wire) for name, wire in self.outputs.items()}
+
+
+class Change(NamedTuple):
+    """Items in the place of those from `start` to `stop`."""
+
+    start: int
+    stop: int
+    items: list[Item]
 
 
 def is_auto(item: Item) -> bool:

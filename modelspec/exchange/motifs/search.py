@@ -16,6 +16,8 @@ from modelspec.exchange.motifs.items import Item, Line, Wire, beginning, calls_o
 
 SHORTEST, LONG, LONGEST = 3, 24, 60
 MOST_INPUTS, MOST_OUTPUTS = 2, 2
+#: How many items are read at most, so that a very long spec is looked at less far.
+WORK = 200_000
 #: What a call takes, and a block besides its items, in characters; near enough to choose by.
 CALL, BLOCK = 40, 80
 #: What a further output or input of a call costs a reader, in characters.
@@ -92,7 +94,8 @@ class Search:
     def found(self) -> list[Found]:
         """The runs that promise most, best first."""
         groups = [[Run(Place(line, at)) for line in self.lines for at in range(len(line.items))]]
-        for length in range(1, LONGEST + 1):
+        longest = max(SHORTEST + 1, min(LONGEST, WORK // max(1, len(groups[0]))))
+        for length in range(1, longest + 1):
             grown: list[list[Run]] = []
             for group in groups:
                 count = apart(group, length - 1)

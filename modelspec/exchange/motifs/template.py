@@ -174,10 +174,10 @@ class Template:
             raise Misfit
         self.outputs = [Wire(self.items[at], output) for at, output in ordered]
 
-    def call(self, at: int, name: str) -> tuple[Item, dict[Wire, Wire]]:
+    def call(self, at: int) -> tuple[Item, dict[Wire, Wire]]:
         """The call in the place of a run, and where the run's tensors are now."""
         run = self.runs[at]
-        made = Item(name, ("block", self), {param: param.values[at] for param in self.params})
+        made = Item("", ("block", self), {param: param.values[at] for param in self.params})
         if self.hoists and any(one.frozen for one in run):
             made.args["trainable"] = False
         made.learns = any(one.learns for one in run)
