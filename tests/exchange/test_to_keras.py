@@ -366,3 +366,24 @@ def test_a_name_that_keras_does_not_know_is_refused(tmp_path):
     path = tmp_path / "model.zip"
     assert cli(["export", str(tmp_path / "run"), "--to", "keras", "-o", str(path)]) == 1
     assert not path.exists()
+
+
+def test_an_input_that_is_an_output_and_a_tensor_that_is_two(tmp_path):
+    spec = """
+inputs: {x: [4]}
+layers:
+  hidden: {type: Dense, units: 3}
+outputs: {same: {from: x}, one: {from: hidden}, other: {from: hidden}}
+"""
+    assert list(proved(module_of(spec), tmp_path).output) == ["same", "one", "other"]
+
+
+def test_a_layer_called_as_keras_calls_its_casts(tmp_path):
+    spec = """
+inputs: {x: [4]}
+layers:
+  wide: {type: Dense, units: 3, dtype: float64}
+  cast: {type: Dense, units: 3}
+  cast_1: {type: Dense, units: 3, dtype: float64}
+"""
+    proved(module_of(spec), tmp_path)

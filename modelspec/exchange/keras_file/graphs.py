@@ -15,7 +15,7 @@ from modelspec.exchange.keras_file.entries import Entries
 from modelspec.exchange.keras_file.masks import Masks
 from modelspec.exchange.keras_file.operations import Made, Operations
 from modelspec.exchange.keras_file.parts import Functional, Node, Part, Plain, Value
-from modelspec.exchange.keras_file.words import Unwritten
+from modelspec.exchange.keras_file.words import Unwritten, policy
 from modelspec.exchange.walk import Homes, Inline, Scope, Walk
 from modelspec.language.dtypes import is_float
 from modelspec.language.operation import Operation
@@ -46,7 +46,9 @@ class Models:
             known = program.tensors[program.inputs[one.name]]
             scope.values[one] = [writing.input(one.name, whole_shape(known), known.dtype)]
         writing.calls(body, scope)
-        model.outputs = {name: writing.find(ref, scope) for name, ref in body.outputs.items()}
+        model.outputs = {
+            name: writing.end(name, writing.find(ref, scope)) for name, ref in body.outputs.items()
+        }
         return model
 
 
@@ -68,6 +70,7 @@ class Writing(Walk):
         self.steps = steps
         self.inlined, self.entries = models.inlined, models.entries
         self.masks, self.constants = Masks(model), Constants(model)
+        self.mine: set[Part] = set()
 
     def input(self, name: str, shape: Shape, dtype: str) -> Value:
         """An input of the model; its batch has a size where layers go on from batch to batch."""
@@ -79,6 +82,14 @@ class Writing(Walk):
         value = Value(Node(part, [], {}), 0, shape, dtype)
         self.model.inputs.append(value)
         return value
+
+    def end(self, name: str, value: Value) -> Value:
+        """An output; an input that goes right through is handed on by a layer."""
+        if value.node.part.kind != "InputLayer":
+            return value
+        config = {"trainable": True, "dtype": policy(value.dtype)}
+        part = self.model.add(name, "keras.layers", "Identity", config)
+        return Value(Node(part, [value], {}), 0, value.shape, value.dtype)
 
     def name(self, definition: Definition) -> str:
         """A part's name: its place in the model."""
@@ -134,8 +145,9 @@ class Writing(Walk):
     def called(self, definition: Definition) -> Part:
         """The part of a definition, as one of this model."""
         part = self.models.parts[definition]
-        if part not in self.model.parts:
-            part.name = self.model.names.free(part.name)
+        if part not in self.mine:
+            self.mine.add(part)
+            part.name = self.model.free(part.name)
             self.model.parts.append(part)
         return part
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from modelspec.exchange.keras.names import Names
 from modelspec.model.spec import Definition
 
 Plain = dict[str, Any]
+CAST = re.compile(r"cast(_\d+)?")
 
 
 class Value:
@@ -72,9 +74,13 @@ class Functional:
 
     def add(self, name: str, module: str, kind: str, config: Plain) -> Part:
         """A part under that name, or a free one like it."""
-        part = Part(self.names.free(name), module, kind, config)
+        part = Part(self.free(name), module, kind, config)
         self.parts.append(part)
         return part
+
+    def free(self, name: str) -> str:
+        """A name that no part has, nor any of the casts that Keras adds and numbers by itself."""
+        return self.names.free(f"{name}_to" if CAST.fullmatch(name) else name)
 
     def operation(
         self,
