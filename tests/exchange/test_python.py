@@ -259,6 +259,13 @@ def test_random_layers_change_images_in_training_or_say_that_they_are_left_out(t
     assert 8 <= sum(flipped) <= 24
 
 
+def test_a_layer_may_be_called_like_a_function_that_other_files_take_along():
+    layers = "turned: {type: Dense, units: 4}\n  band: {type: ReLU}"
+    text = source(f"inputs: {{x: [4]}}\nlayers:\n  {layers}\n")
+    assert "turned = self.turned(x)" in text
+    assert "band = torch.relu(turned)" in text
+
+
 def test_a_vocabulary_comes_along(tmp_path):
     layer = "{type: IntegerLookup, vocabulary: [12, 36, 42], output_mode: multi_hot}"
     module = modelspec.build(of_one(layer, "{shape: [3], dtype: int64}"))

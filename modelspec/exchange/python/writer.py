@@ -189,7 +189,9 @@ class Writer:
     def called(self) -> set[str]:
         """The pieces that a forward pass calls by name."""
         texts = [one.text for one in self.statements]
-        return {name for text in texts for name in re.findall(r"\b\w+(?=\()", text)} & set(PIECES)
+        return {name for text in texts for name in re.findall(r"(?<![\w.])\w+(?=\()", text)} & set(
+            PIECES
+        )
 
     def last_reads(self) -> dict[int, int]:
         """The last statement that reads each token."""
