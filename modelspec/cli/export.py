@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from modelspec.cli.completers import files, folders
 from modelspec.cli.options import format_option
 from modelspec.cli.output import as_json
+
+if TYPE_CHECKING:
+    from modelspec.exchange.export import Exported
 
 
 @click.command("export")
@@ -21,17 +26,24 @@ from modelspec.cli.output import as_json
 )
 @click.option("-o", "--output", "path", metavar="PATH", required=True, help="The file to write.",
               shell_complete=files)  # fmt: skip
+@click.option(
+    "--with-training", is_flag=True,
+    help="With `--to python`: a script beside it, train_NAME.py, that trains it as the run was.",
+)  # fmt: skip
 @click.option("--trust-code", is_flag=True, help="Allow `type: python`, which runs your own code.")
 @format_option("text", "json")
-def command(run: str, form: str, path: str, trust_code: bool, format: str) -> int:
+def command(
+    run: str, form: str, path: str, with_training: bool, trust_code: bool, format: str
+) -> int:
     """Write a run in another format, and prove it the same.
 
     The file is loaded again in its own runtime and run on random inputs at two batch sizes. Where
-    an output differs, the exit code is 1 and the file does not stay.
+    an output differs, the exit code is 1 and the file does not stay. Two steps of a training script
+    are held against the engine's in the same way.
     """
-    from modelspec.exchange.export import export
-
-    made = export(run, form, path, trust_code=trust_code)
+    if with_training and form != "python":
+        raise click.UsageError("--with-training goes with --to python")
+    made = exported(run, form, path, with_training, trust_code)
     for note in made.notes:
         click.echo(f"note: {note}", err=True)
     if format == "json":
@@ -47,3 +59,14 @@ def command(run: str, form: str, path: str, trust_code: bool, format: str) -> in
             verdict = "  differs: nothing was written" if one.fails else ""
             click.echo(f"  {one.name}: largest difference {one.difference:.1e}{verdict}")
     return 1 if made.fails else 0
+
+
+def exported(run: str, form: str, path: str, with_training: bool, trust_code: bool) -> Exported:
+    """The files, written and compared."""
+    if with_training:
+        from modelspec.exchange.export_training import export_with_training
+
+        return export_with_training(run, path, trust_code=trust_code)
+    from modelspec.exchange.export import export
+
+    return export(run, form, path, trust_code=trust_code)

@@ -12,12 +12,14 @@ import tempfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from modelspec.engine.module import Module
 from modelspec.engine.run import Run, load
 from modelspec.exchange import export_python, export_weights
+from modelspec.exchange.python.encoding import Learnt
 from modelspec.model.graph import Graph, Program
 from modelspec.source.diagnostics import Report
 
@@ -37,10 +39,11 @@ class Format(NamedTuple):
     what of a graph the format has no place for.
     """
 
-    write: Callable[[Module, str], list[str]]
+    write: Callable[[Run, str], list[str]]
     run: Callable[[Graph, list[str]], Running]
     tolerance: float
     texts: bool = False  # whether it holds inputs that are texts
+    states: bool = False  # whether it holds layers that go on from call to call
     precise: bool = True  # whether it computes in float32 whatever the precision of the run
     notes: Callable[[Graph], list[str]] = lambda graph: []
 
@@ -73,13 +76,23 @@ class Exported(NamedTuple):
 def formats() -> dict[str, Format]:
     """By name; what needs a package that may be missing is imported when it is asked for."""
     return {
-        "python": Format(export_python.write, export_python.run, 1e-5),
-        "safetensors": Format(export_weights.write, export_weights.run, 0.0, texts=True),
-        "pt2": Format(_pt2("write"), _pt2("run"), 1e-5),
-        "onnx": Format(_onnx("write"), _onnx("run"), 1e-4),
-        "keras": Format(_keras("write"), _keras("run"), 1e-5, texts=True, precise=False,
+        "python": Format(python, export_python.run, 1e-5, texts=True),
+        "safetensors": Format(module(export_weights.write), export_weights.run, 0.0, True, True),
+        "pt2": Format(module(_pt2("write")), _pt2("run"), 1e-5),
+        "onnx": Format(module(_onnx("write")), _onnx("run"), 1e-4),
+        "keras": Format(module(_keras("write")), _keras("run"), 1e-5, True, True, precise=False,
                         notes=_keras("notes")),
     }  # fmt: skip
+
+
+def python(run: Run, path: str) -> list[str]:
+    """The source, with what it needs to take raw rows."""
+    return export_python.write(run.module, path, Learnt(run.encoders, run.learnt))
+
+
+def module(write: Callable[[Module, str], list[str]]) -> Callable[[Run, str], list[str]]:
+    """What writes a run, where its module is all that is written."""
+    return lambda run, path: write(run.module, path)
 
 
 NAMES = ("python", "onnx", "pt2", "safetensors", "keras")
@@ -123,13 +136,24 @@ def export_run(run: Run, form: str, path: str) -> Exported:
     chosen = formats()[form]
     if not chosen.texts:
         refuse_texts(run.graph, form)
+    if not chosen.states:
         refuse_stateful(run.graph, form)
+    return settled(path, lambda to: chosen.write(run, to), lambda files: held(run, chosen, files))
+
+
+Check = Callable[[list[str]], tuple[list["Compared"], list[str]]]
+
+
+def settled(path: str, write: Callable[[str], list[str]], check: Check) -> Exported:
+    """Files written beside the target, and moved there once they are known to be right: `check`
+    compares them, and gives what is to be said of them.
+    """
     where = os.path.dirname(os.path.abspath(path))
     os.makedirs(where, exist_ok=True)
     beside = tempfile.mkdtemp(prefix=".export-", dir=where)
     try:
-        files = chosen.write(run.module, os.path.join(beside, os.path.basename(path)))
-        compared, notes = held(run, chosen, files)
+        files = write(os.path.join(beside, os.path.basename(path)))
+        compared, notes = check(files)
         kept = []
         if not any(one.fails for one in compared):
             for file in files:
@@ -232,13 +256,26 @@ def random_inputs(graph: Graph, batch: int, open_size: int = OPEN) -> Tensors:
     for name, id in graph.program.inputs.items():
         tensor = graph.program.tensors[id]
         dims = [dim if isinstance(dim, int) else open_size for dim in tensor.shape or ()]
-        dtype = getattr(torch, "uint8" if tensor.dtype == "string" else tensor.dtype)
+        if tensor.dtype == "string":
+            found[name] = random_texts(batch, dims, generator)
+            continue
+        dtype = getattr(torch, tensor.dtype)
         if dtype.is_floating_point:
             found[name] = torch.randn(batch, *dims, generator=generator).to(dtype)
         else:
             high = 2 if dtype == torch.bool else highest
             found[name] = torch.randint(0, high, (batch, *dims), generator=generator).to(dtype)
     return found
+
+
+def random_texts(batch: int, dims: list[int], generator: torch.Generator) -> Any:
+    """Texts of a few words, some of them alike."""
+    words = ["a", "The", "model,", "reads", "two", "TEXTS.", "and", "café", "says", "so!", "word1"]
+    texts = np.empty((batch, *dims), object)
+    for place in np.ndindex(texts.shape):
+        chosen = torch.randint(0, len(words), (4,), generator=generator).tolist()
+        texts[place] = " ".join(words[at] for at in chosen)
+    return texts
 
 
 def vocabulary(program: Program) -> int:

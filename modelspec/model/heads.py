@@ -88,7 +88,7 @@ def _metrics(head: Head, tensor: Tensor, target: Target, report: Report) -> None
                 help=misfit.help or (),
             )
     # Two metrics of one name are told apart as Keras does: `auc`, `auc_1`.
-    for at, name in enumerate(head.metric_names):
-        count = head.metric_names[:at].count(name)
+    for at, name in enumerate(target.metric_names):
+        count = target.metric_names[:at].count(name)
         if count:
             head.metric_names[at] = f"{name}_{count}"

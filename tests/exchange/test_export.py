@@ -65,7 +65,7 @@ def test_weights_of_a_stateful_model_are_weights_like_any_other(tmp_path):
 
 
 def test_a_file_that_differs_does_not_stay(tmp_path, monkeypatch):
-    def wrong(module, path):
+    def wrong(module, path, learnt):
         with torch.no_grad():
             other = {name: value + 1 for name, value in module.weights().items()}
         made = python_source(module.graph, other, "made.safetensors")

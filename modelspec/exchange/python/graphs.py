@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelspec.catalog.layers.wrappers import TimeDistributed
 from modelspec.catalog.words import snake
@@ -25,12 +25,17 @@ from modelspec.exchange.python.calls import (
     comment,
     expression,
 )
-from modelspec.exchange.python.classes import Class, Classes, Passed
+from modelspec.exchange.python.classes import Classes, Passed
 from modelspec.exchange.python.generators import written
-from modelspec.exchange.python.writer import Writer, identifier
+from modelspec.exchange.python.reading import reads_texts
+from modelspec.exchange.python.values import ON_TEXTS
+from modelspec.exchange.python.writer import Writer
 from modelspec.exchange.walk import Inline, Scope, Walk
 from modelspec.model.graph import Program, Step
 from modelspec.model.spec import Body, Call, Definition
+
+if TYPE_CHECKING:
+    from modelspec.exchange.python.whole import Whole
 
 
 class Writing(Walk):
@@ -40,6 +45,7 @@ class Writing(Walk):
                  owner: Definition | None) -> None:  # fmt: skip
         self.classes, self.writer, self.steps = classes, writer, steps
         self.program, self.owner, self.inlined = program, owner, classes.inlined
+        self.whole: Whole | None = None  # for the model's own class
 
     def spec_text(self, value: Value) -> str:
         return expression(self.writer, value)
@@ -151,6 +157,8 @@ class Writing(Walk):
     def layer(self, call: Call, definition: Definition, arguments: list[Any]) -> list[Value]:
         step = next(self.steps)
         self.classes.homes.home(definition, self.owner)
+        if self.whole is not None and reads_texts(step, self.program):
+            return [self.read(self.whole, step)]
         start = f"{definition.path}." if definition.path else ""
         owner = self.classes.graph.owners.get(definition.path)
         names = [] if owner is None else [weight.name for weight in owner.weights]
@@ -166,12 +174,26 @@ class Writing(Walk):
             if isinstance(step.layer, TimeDistributed):
                 outs = self.over_time(step, site, call)
             else:
-                outs = written(step.layer, site)
+                outs = self.generated(step, site, call)
         except Unwritten as unwritten:
             # What comes after it is looked at too: all that is refused is said at once.
             self.refuse(step, unwritten)
             outs = [Out("None", mask=None) for _ in step.outputs]
         return self.made(call, definition, step, site, outs if isinstance(outs, list) else [outs])
+
+    def read(self, whole: Whole, step: Step) -> Value:
+        """A layer over texts."""
+        found = whole.read(step)
+        if isinstance(found, Value):
+            return found
+        self.refuse(step, Unwritten(found, ON_TEXTS))
+        return Value(self.program.tensors[step.outputs[0]], {SPEC: "None"}, None)
+
+    def generated(self, step: Step, site: Site, call: Call) -> Any:
+        """What the layer's generator gives."""
+        if self.whole is not None and self.whole.parts(step):
+            return self.whole.apart(step, site, self.wish(call, step.definition, 0))
+        return written(step.layer, site)
 
     def made(self, call: Call, definition: Definition, step: Step, site: Site,
              outs: list[Out]) -> list[Value]:  # fmt: skip
@@ -248,27 +270,3 @@ def shapes(values: list[Value], layouts: list[str]) -> str:
 
 def axes_of(mask: Mask | None) -> int | None:
     return None if mask is None else mask.axes
-
-
-def root(classes: Classes) -> Class:
-    """The class of the model itself, and those of its graphs."""
-    program, body = classes.graph.program, classes.graph.spec.body
-    writer, scope = Writer(), Scope()
-    for one in body.inputs:
-        known = program.tensors[program.inputs[one.name]]
-        scope.values[one] = [Value(known, {SPEC: writer.parameter(one.name)}, None, one.name)]
-    walk = Writing(classes, writer, iter(program.steps), program, None)
-    walk.calls(body, scope)
-    for name, ref in body.outputs.items():
-        writer.result.append((name, walk.spec_text(walk.find(ref, scope))))
-    many = len(body.outputs) != 1
-    about = ", ".join(
-        f"{identifier(name)} {comment(program.tensors[id].shape or ())}"
-        for name, id in program.inputs.items()
-    )
-    made = ", ".join(
-        f"{identifier(name)} {comment(program.tensors[id].shape or ())}"
-        for name, id in program.outputs.items()
-    )
-    passed = Passed(None, [], [], [])
-    return classes.finish(None, classes.graph.name, writer, passed, f"{about} -> {made}", many=many)

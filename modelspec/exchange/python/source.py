@@ -11,9 +11,11 @@ from torch import Tensor
 from modelspec.exchange.python.alike import joined
 from modelspec.exchange.python.calls import Again, File
 from modelspec.exchange.python.classes import Class, Classes
-from modelspec.exchange.python.graphs import root
+from modelspec.exchange.python.encoding import Encoding, Learnt, takes_rows
 from modelspec.exchange.python.layout import laid_out
 from modelspec.exchange.python.pieces import Pieces
+from modelspec.exchange.python.reading import Reading
+from modelspec.exchange.python.whole import root
 from modelspec.exchange.python.writer import identifier
 from modelspec.exchange.walk import settled
 from modelspec.model.graph import Graph
@@ -22,10 +24,24 @@ from modelspec.source.diagnostics import Report
 
 
 class PythonSource(NamedTuple):
-    """The file's text, and its tensors by the names of its `state_dict`."""
+    """The file's text, and its tensors by the names of its `state_dict`.
+
+    `model` is the class's name, `takes` what its parameters are called in the spec. The method
+    `before` gives the outputs without the activations that are in `undone`, by output:
+    `torch.sigmoid({})`. `masked` are outputs that carry a mask. With `rows`, the file takes raw
+    rows; `held` is what it reads from a JSON file of its own name for that.
+    """
 
     text: str
     state: dict[str, Tensor]
+    model: str
+    before: str
+    undone: dict[str, str]
+    masked: tuple[str, ...]
+    takes: list[str]
+    rows: bool
+    held: dict[str, Any]
+    readings: list[Reading]
 
 
 HEADER = '''"""{title}
@@ -79,41 +95,63 @@ def python_source(
     weights: Mapping[str, Tensor],
     file: str = "model.safetensors",
     vocabularies: Mapping[str, Any] | None = None,
+    parted: frozenset[int] = frozenset(),
+    learnt: Learnt | None = None,
 ) -> PythonSource:
     """The source of a graph and its tensors; `file` is what its weights are called, `vocabularies`
-    are those of its layers by their paths (`engine.vocabulary.Vocabulary`).
+    are those of its layers by their paths (`engine.vocabulary.Vocabulary`). Outputs that are
+    `parted` come without their last activation from a method of their own. With what a run has
+    `learnt` besides weights, the file takes raw rows.
 
     Raises `Rejected` with every layer that cannot be written.
     """
-    classes, top = written(graph, weights, vocabularies or {})
+    classes, top = written(graph, weights, vocabularies or {}, parted)
     needed = Pieces(classes.file.pieces)
-    inputs = ", ".join(identifier(name) for name in graph.program.inputs)
-    outputs = list(graph.program.outputs)
-    called = f"{identifier(outputs[0]) if len(outputs) == 1 else 'outputs'} = model({inputs})"
+    writer, encoding = top.writer, None
+    if learnt is not None and takes_rows(graph, learnt):
+        names = {*classes.taken, *needed.texts, *needed.constants}
+        encoding = Encoding(graph, learnt, names)
     # A docstring ends at its quotes, whatever a spec or a file is called.
     file = re.sub(r"[^\w.-]", "_", file)
-    head = HEADER.format(
-        title=f"{plain(graph.name)}, as a torch.nn.Module.",
-        weights=f'"{file}"',
-        called="\n    ".join(laid_out(plain(called))),
-    )
     body = [*needed.texts.values(), *joined(classes.order)]
     signature = "\n".join(laid_out(f'def load(path: str = "{file}") -> {top.name}:'))
     body.append(LOADER.format(signature=signature, name=top.name))
+    if encoding is not None:
+        body.append(encoding.text(writer.takes, writer.readings, top.name))
     if needed.constants:
         body.insert(0, "\n".join(needed.constants.values()))
     text = "\n\n\n".join(body) + "\n"
     first = "\n" if needed.constants else "\n\n"  # two lines before a class, one before a name
-    return PythonSource(f"{head}\n{imports(text)}{first}{text}", top.writer.state())
+    whole = f"{head(graph, writer.takes, file, encoding)}\n{imports(text, encoding)}{first}{text}"
+    return PythonSource(
+        whole, writer.state(), top.name, writer.before if writer.undone else "forward",
+        writer.undone, tuple(writer.masked), writer.takes, encoding is not None,
+        {} if encoding is None else encoding.held, writer.readings,
+    )  # fmt: skip
 
 
-def imports(text: str) -> str:
+def head(graph: Graph, takes: list[str], file: str, encoding: Encoding | None) -> str:
+    """The docstring."""
+    inputs = ", ".join(map(identifier, takes))
+    outputs = list(graph.program.outputs)
+    called = [f"{identifier(outputs[0]) if len(outputs) == 1 else 'outputs'} = model({inputs})"]
+    called += [] if encoding is None else ["answers = predict(model, rows)"]
+    return HEADER.format(
+        title=f"{plain(graph.name)}, as a torch.nn.Module.",
+        weights=f'"{file}"',
+        called="\n    ".join(line for one in called for line in laid_out(plain(one))),
+    )
+
+
+def imports(text: str, encoding: Encoding | None) -> str:
     """The imports that a text needs."""
     abstract = [
         name for name in ("Callable", "Iterable", "Sequence") if re.search(rf"\b{name}\[", text)
     ]
-    lines = ["import json"]
+    plain_ones = set() if encoding is None else encoding.plain.modules - {"torch"}
+    lines = sorted({"import json", *(f"import {name}" for name in plain_ones)})
     lines += [f"from collections.abc import {', '.join(abstract)}"] if abstract else []
+    lines += ["from pathlib import Path"] if "Path(" in text else []
     lines += ["from typing import NamedTuple"] if "(NamedTuple)" in text else []
     lines += ["", "import torch"]
     lines += ["import torch.nn.functional as F"] if re.search(r"\bF\.", text) else []
@@ -126,7 +164,10 @@ def plain(text: str) -> str:
 
 
 def written(
-    graph: Graph, weights: Mapping[str, Tensor], vocabularies: Mapping[str, Any]
+    graph: Graph,
+    weights: Mapping[str, Tensor],
+    vocabularies: Mapping[str, Any],
+    parted: frozenset[int] = frozenset(),
 ) -> tuple[Classes, Class]:
     """The classes of a graph: those that cannot be classes are inlined, layers whose calls want
     different paddings pad as they run, and blocks take images as they want them.
@@ -137,7 +178,7 @@ def written(
         report = Report()
         file.pieces.clear()
         classes = Classes(graph, weights, inlined, report, file)
-        top = root(classes)
+        top = root(classes, parted)
         report.raise_if_errors()
         return classes, top
 

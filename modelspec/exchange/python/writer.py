@@ -72,6 +72,11 @@ class Writer:
         self.wishes: list[str] = []  # by token: the name it should have, "" for none
         self.result: list[tuple[str, str]] = []  # name, token
         self.held: dict[Any, str] = {}  # what an attribute was made for -> its name
+        #: Results that are no outputs yet: by name, the last activation, `torch.sigmoid({})`.
+        self.undone: dict[str, str] = {}
+        self.masked: list[str] = []  # results that carry a mask
+        self.takes: list[str] = []  # what the parameters are called in the spec
+        self.readings: list[Any] = []  # those parameters that layers over texts make
 
     def token(self, wish: str = "") -> int:
         self.wishes.append(wish)
@@ -217,7 +222,12 @@ class Writer:
             lines += laid_out(f"        self.{one.name} = {plain(one.text)}")
         inputs = "".join(f", {named[token]}: Tensor" for token in self.parameters)
         lines += [""] * bool(lines)
-        lines += laid_out(f"    def forward(self{inputs}) -> {tight}:")
+        if self.undone:
+            lines += [*self.finish(f"self{inputs}", tight), ""]
+        name = self.before if self.undone else "forward"
+        lines += laid_out(f"    def {name}(self{inputs}) -> {tight}:")
+        if self.undone:
+            lines.append('        """What the last activations are given: losses start there."""')
         statements, result = self.returned(named)
         for statement in statements:
             lines += self.written(statement, named, plain)
@@ -230,6 +240,26 @@ class Writer:
             pairs = zip(self.result, shown, strict=True)
             shown = [f"{{{', '.join(f'{quoted(name)}: {text}' for (name, _), text in pairs)}}}"]
         return "\n".join([*lines, *laid_out(f"        return {', '.join(shown)}")])
+
+    @property
+    def before(self) -> str:
+        """The method that gives what the last activations are given."""
+        return "logits" if "logits" not in self.attributes else "before_activations"
+
+    def finish(self, signature: str, tight: str) -> list[str]:
+        """`forward`, where another method does all but the last activations."""
+        read = ", ".join(one.split(":")[0] for one in signature.split(", ")[1:])
+        called = f"self.{self.before}({read})"
+        lines = laid_out(f"    def forward({signature}) -> {tight}:")
+        if not tight.startswith("dict"):
+            (last,) = self.undone.values()
+            return [*lines, *laid_out(f"        return {last.format(called)}")]
+        parts = [
+            f"{quoted(name)}: " + self.undone.get(name, "{}").format(f"outputs[{quoted(name)}]")
+            for name, _ in self.result
+        ]
+        lines += laid_out(f"        outputs = {called}")
+        return [*lines, *laid_out(f"        return {{{', '.join(parts)}}}")]
 
     def returned(self, named: dict[int, str]) -> tuple[list[Statement], Statement | None]:
         """The statements, without the last one where what it makes is the result and has no name of

@@ -1,0 +1,1 @@
+"""A training script in plain PyTorch, for `export --to python --with-training`."""
