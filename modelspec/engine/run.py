@@ -29,7 +29,7 @@ from modelspec.engine.learnt import (
 )
 from modelspec.engine.module import Module
 from modelspec.engine.runner import TORCH
-from modelspec.engine.weights import fitted, read, write
+from modelspec.engine.weights import fitted, write
 from modelspec.model.graph import Graph
 from modelspec.source.diagnostics import Rejected, Report, Unreadable
 from modelspec.source.text import Source
@@ -264,8 +264,7 @@ def load_into(module: Module, path: str) -> None:
     """Put the weights of a run or a file into a module of the same graph."""
     report = Report()
     graph = module.graph
-    held = read(path)
-    found = fitted(graph, held, {name: name for name in graph.weights()}, path, None, report)
+    found = fitted(graph, {name: name for name in graph.weights()}, path, None, report)
     report.raise_if_errors()
     own = module.weights()
     with torch.no_grad():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor
@@ -80,7 +81,7 @@ def _taken(graph: Graph, path: str, span: Any, prefix: str, report: Report) -> d
     start = f"{prefix}." if prefix else ""
     wanted = {name: name.removeprefix(start) for name in graph.weights() if name.startswith(start)}
     try:
-        held = read(path)
+        return fitted(graph, wanted, path, span, report)
     except Unreadable as unreadable:
         base = span.source.folder if span is not None else ""
         helps = () if os.path.exists(path) else near(path, base)
@@ -88,19 +89,16 @@ def _taken(graph: Graph, path: str, span: Any, prefix: str, report: Report) -> d
                      f"{unreadable.path}: {unreadable.reason}",
                      help=helps)  # fmt: skip
         return {}
-    return fitted(graph, held, wanted, path, span, report)
 
 
 def fitted(
-    graph: Graph,
-    held: Mapping[str, Tensor],
-    wanted: Mapping[str, str],
-    path: str,
-    span: Any,
-    report: Report,
+    graph: Graph, wanted: Mapping[str, str], path: str, span: Any, report: Report
 ) -> dict[str, Tensor]:
-    """The wanted tensors, held to the shapes of the graph: `wanted` is own name -> file's name."""
+    """The wanted tensors of a file, held to the shapes of the graph: `wanted` is own name -> file's
+    name. None is read before all fit; raises `Unreadable` where the file is no such file.
+    """
     weights = graph.weights()
+    held = shapes_of(path)
     missing = [name for name in wanted.values() if name not in held]
     if missing:
         report.error(
@@ -113,10 +111,10 @@ def fitted(
         )
     present = {name: held[theirs] for name, theirs in wanted.items() if theirs in held}
     misshapen = [
-        f"`{wanted[name]}` is {list(value.shape)} there, and `{name}` "
+        f"`{wanted[name]}` is {list(shape)} there, and `{name}` "
         f"{list(weights[name].shape)} in the spec"
-        for name, value in present.items()
-        if tuple(value.shape) != weights[name].shape
+        for name, shape in present.items()
+        if shape != weights[name].shape
     ]
     if misshapen:
         report.error(
@@ -126,7 +124,10 @@ def fitted(
             "read for this",
             notes=[f"{path}: " + some(misshapen, "; ")],
         )
-    return {} if missing or misshapen else present
+    if missing or misshapen:
+        return {}
+    tensors = read(path)
+    return {name: tensors[theirs] for name, theirs in wanted.items()}
 
 
 def some(names: list[str], between: str = ", ") -> str:
@@ -142,21 +143,41 @@ def file_of(path: str) -> str:
 
 def read(path: str) -> dict[str, Tensor]:
     """The tensors of a .safetensors file or of a run; raises `Unreadable`."""
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     file = file_of(path)
-    try:
-        refuse_tricks(file)
+    with reading(file):
+        header_of(file)
         return load_file(file)
+
+
+def shapes_of(path: str) -> dict[str, tuple[int, ...]]:
+    """The shapes of a file's tensors, none of which is read; raises `Unreadable`."""
+    file = file_of(path)
+    with reading(file):
+        header = header_of(file)
+        return {
+            name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"
+        }
+
+
+@contextmanager
+def reading(file: str) -> Iterator[None]:
+    """What goes wrong with a file inside is raised as `Unreadable`."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
     except OSError as error:
         raise Unreadable(file, error.strerror or str(error)) from None
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unreadable(file, f"no valid safetensors file ({error})") from None
 
 
-def refuse_tricks(file: str) -> None:
-    """Refuse a header that is huge, or says one name twice; raises ValueError."""
+def header_of(file: str) -> dict[str, Any]:
+    """A file's header; refuses one that is huge, or says one name twice: raises ValueError."""
+    if os.path.exists(file) and not os.path.isfile(file) and not os.path.isdir(file):
+        raise ValueError("it is a pipe or a device")
     with open(file, "rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
         if length > LARGEST_HEADER or length > os.path.getsize(file):
@@ -169,7 +190,8 @@ def refuse_tricks(file: str) -> None:
         return dict(pairs)
 
     try:
-        json.loads(header, object_pairs_hook=once)
+        found: dict[str, Any] = json.loads(header, object_pairs_hook=once)
+        return found
     except RecursionError:
         raise ValueError("its header is nested too deep") from None
 

@@ -53,7 +53,7 @@ class Files:
             return None
         if real not in self.trees:
             try:
-                self.trees[real] = parse(Source.read(shown))
+                self.trees[real] = parse(Source.read_file(shown, real))
             except Unreadable as unreadable:
                 report.error(
                     "unknown-file",

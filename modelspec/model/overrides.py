@@ -8,6 +8,8 @@ from modelspec.source.diagnostics import Rejected
 from modelspec.source.text import Source, Span
 from modelspec.source.tree import Entry, Mapping, Node, Scalar, Sequence, parse
 
+MOST_KEYS = 100
+
 
 class BadOverride(Exception):
     """A `--set` that cannot be applied; says which and why."""
@@ -30,6 +32,8 @@ def override(tree: Node, settings: Iterable[str]) -> Node:
         keys = path.strip().split(".")
         if not all(keys):
             raise BadOverride(setting, "KEY is names with a dot between them")
+        if len(keys) > MOST_KEYS:
+            raise BadOverride(setting[:80] + "...", f"KEY is at most {MOST_KEYS} names deep")
         place = Setting(setting, keys, path)
         tree = place.put(tree, 0)
     return tree

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from modelspec.catalog.words import Words
@@ -16,6 +17,7 @@ from modelspec.source.tree import Mapping, Node, Scalar, Sequence
 if TYPE_CHECKING:
     pass
 
+OUTPUT_NAME = re.compile(r"[^\W\d][\w.@-]*")
 OUTPUT_KEYS = ("from", "loss", "loss_weight", "metrics", "class_weight", "allow")
 WEIGHT = Float("What the loss is multiplied by.", min=0)
 CLASS_WEIGHT = Float("What a sample of the class counts.", min=0)
@@ -76,6 +78,13 @@ def outputs(node: Node | None, body: Body, scope: Scope) -> dict[str, Ref]:
         for entry in node.entries:
             source = entry.value.get("from") if isinstance(entry.value, Mapping) else None
             text = source if isinstance(source, Scalar) else entry.key
+            if text is source and not OUTPUT_NAME.fullmatch(entry.key.text):
+                scope.report.error(
+                    "wrong-value",
+                    "an output's name starts with a letter and holds letters, digits and `_-.@`",
+                    entry.key.span,
+                    "not a name",
+                )
             found[entry.key.text] = scope.tensor(str(text.value), text.span)
         return found
     for item in node.items if isinstance(node, Sequence) else [node]:
@@ -162,9 +171,10 @@ def _metric(target: Target, node: Node, words: Words) -> None:
         return
     if isinstance(node, Mapping) and node.get("name") is not None:
         given: Any = node.get("name")
-        if not isinstance(given, Scalar) or not isinstance(given.value, str):
+        is_text = isinstance(given, Scalar) and isinstance(given.value, str)
+        if not is_text or not given.value.isprintable() or not given.value:
             words.report.error(
-                "wrong-value", "a metric's `name` is a string", given.span, "not a name"
+                "wrong-value", "a metric's `name` is a printable string", given.span, "not a name"
             )
             return
         name = given.value

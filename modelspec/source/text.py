@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
 
 from .diagnostics import Diagnostic, Label, Rejected, Unreadable
@@ -34,8 +35,18 @@ class Source:
 
         Raises Unreadable where the file cannot be read, Rejected where it is no text.
         """
-        name = "<stdin>" if path == "-" else path
-        data = _read(path)
+        return cls.of_bytes("<stdin>" if path == "-" else path, _read(path))
+
+    @classmethod
+    def read_file(cls, path: str, real: str) -> Source:
+        """Reads what a spec names: a regular file, which lies where `real`, its links followed, was
+        found to be. A pipe or a device is not waited for. Raises as `read` does.
+        """
+        return cls.of_bytes(path, _read_regular(path, real))
+
+    @classmethod
+    def of_bytes(cls, name: str, data: bytes) -> Source:
+        """The text of a file, or Rejected where it is none."""
         if len(data) > MAX_BYTES:
             raise Rejected([_too_large(name)])
         if data.startswith(b"\xef\xbb\xbf"):
@@ -160,6 +171,20 @@ def _read(path: str) -> bytes:
         raise Unreadable(path, (error.strerror or str(error)).lower()) from None
     except ValueError as error:  # a NUL in the path
         raise Unreadable(path.replace("\0", "\\0"), str(error)) from None
+
+
+def _read_regular(path: str, real: str) -> bytes:
+    try:
+        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise Unreadable(path, "it is a folder, a pipe or a device")
+            opened = f"/proc/self/fd/{descriptor}"  # where there is such a thing
+            if os.path.exists(opened) and os.readlink(opened) != real:
+                raise Unreadable(path, "a link has changed while it was read")
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Unreadable(path, (error.strerror or str(error)).lower()) from None
 
 
 def _too_large(name: str) -> Diagnostic:

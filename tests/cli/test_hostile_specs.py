@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import struct
 import time
 import timeit
@@ -409,3 +410,75 @@ def test_hostile_arrays_are_refused_at_once(name, tmp_path, monkeypatch, quickly
     text = "inputs: {x: [1]}\nlayers: {y: {type: Dense, units: 1}}\noutputs: {y: {loss: mse}}\n"
     graph = compile(Source("spec.yaml", text + "data: rows.npz\n"))
     assert quickly(lambda: count_samples(graph))
+
+
+# -- what waits, or changes --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_a_file_that_is_none_is_not_waited_for(folder, kind, quickly):
+    if kind == "pipe":
+        os.mkfifo(folder / "other.yaml")
+    elif kind == "device":
+        (folder / "other.yaml").symlink_to("/dev/zero")
+    else:
+        (folder / "other.yaml").mkdir()
+    (folder / "spec.yaml").write_text(layers("{file: other.yaml}"))
+    found = quickly(from_file)
+    assert [one.code for one in found] == ["outside-path" if kind == "device" else "unknown-file"]
+
+
+def test_a_link_that_changes_behind_the_check_is_not_followed(folder):
+    (folder / "other.yaml").symlink_to("../secret.yaml")
+    real = str(folder / "other.yaml")  # what it was when it was looked at
+    with pytest.raises(Unreadable) as refused:
+        Source.read_file("other.yaml", real)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_folder_that_becomes_a_link_behind_the_check_is_not_followed(folder):
+    (folder / "sub").symlink_to("..")
+    with pytest.raises(Unreadable, match="changed while it was read"):
+        Source.read_file("sub/secret.yaml", str(folder / "sub" / "secret.yaml"))
+
+
+def test_weights_in_a_pipe_are_not_waited_for(tmp_path, quickly):
+    from modelspec.engine.weights import read
+
+    os.mkfifo(tmp_path / "weights.safetensors")
+    assert quickly(lambda: read(str(tmp_path / "weights.safetensors")))
+
+
+def test_data_in_a_pipe_is_not_waited_for(folder, quickly):
+    from modelspec.cli.validate import count_samples
+
+    os.mkfifo(folder / "rows.csv")
+    (folder / "spec.yaml").write_text(
+        HEAD + "layers: {y: {type: Dense, units: 1}}\noutputs: {y: {loss: mse}}\ndata: rows.csv\n"
+    )
+    found = quickly(lambda: count_samples(compile(Source.read("spec.yaml"))))
+    assert [one.code for one in found] == ["unknown-file"]
+
+
+def test_a_torch_module_of_a_billion_layers_is_refused_unmade(quickly):
+    entry = "{type: torch.nn.LSTM, input_size: 4, hidden_size: 4, num_layers: 1000000000}"
+    found = quickly(lambda: compile(Source("spec.yaml", layers(entry))))
+    assert [one.code for one in found] == ["rejected-argument"]
+
+
+@pytest.mark.parametrize("output", [
+    '{"\\e[31my": {from: y, loss: mse}}', '{"\\u202ey": {from: y, loss: mse}}',
+    '{y: {loss: mse, metrics: [{type: MeanSquaredError, name: "\\e[2J"}]}}',
+])  # fmt: skip
+def test_a_name_that_a_terminal_would_obey_is_refused(output, quickly):
+    text = f"{HEAD}layers: {{y: {{type: Dense, units: 1}}}}\noutputs: {output}\n"
+    found = quickly(lambda: compile(Source("spec.yaml", text)))
+    assert [one.code for one in found] == ["wrong-value"]
+    assert "\x1b" not in render_all(found, "full")
+
+
+def test_a_setting_of_endless_depth_is_refused(modelspec, tmp_path):
+    (tmp_path / "spec.yaml").write_text(DENSE)
+    done = modelspec("validate", "spec.yaml", "--set", ".".join(["a"] * 20_000) + "=1")
+    assert done.code == 2
+    assert "at most 100 names deep" in done.err

@@ -305,6 +305,24 @@ def test_a_huge_file_of_nothing_is_refused_before_it_is_read(tmp_path: Path) -> 
         read(str(path))
 
 
+def test_a_tensor_of_another_shape_is_refused_before_any_is_read(
+    spec: SpecFile, tmp_path: Path
+) -> None:
+    size = 1 << 40  # four TiB of nothing: read at all, it would end the test
+    one = {"dtype": "F32", "shape": [size], "data_offsets": [0, 4 * size]}
+    header = json.dumps({"kernel": one, "bias": one | {"data_offsets": [4 * size, 8 * size]}})
+    with open(tmp_path / "other.safetensors", "wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header.encode())
+        file.truncate(8 + len(header) + 8 * size)
+    path = spec(
+        "inputs: {x: [4]}\n"
+        "layers: {y: {type: Dense, units: 3, weights: other.safetensors}}\n"
+        "outputs: {y: {loss: mse}}\n"
+    )
+    said = refusal(lambda: Module(graph_of(path)))
+    assert f"`kernel` is [{size}] there" in said
+
+
 def test_a_tensor_without_elements_is_read(tmp_path: Path) -> None:
     path = hostile(tmp_path, {"a": tensor([0, 3], 0, 0)}, size=0)
     assert read(str(path))["a"].shape == (0, 3)

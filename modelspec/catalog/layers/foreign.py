@@ -7,6 +7,9 @@ from typing import Any, ClassVar
 from modelspec.language.kinds import Anything, Text
 from modelspec.language.layer import Layer
 from modelspec.language.shapes import Shape
+from modelspec.language.word import Reject
+
+MOST_LAYERS = 1000  # torch makes them one by one, and more would take hours
 
 
 class Foreign(Layer):
@@ -35,6 +38,12 @@ class TorchModule(Foreign):
     source = "https://docs.pytorch.org/docs/stable/nn.html"
     class_ = Text("The class, such as `torch.nn.Hardswish`.")
     args = Anything("What it is called with: a mapping by name, or a list.", default={})
+
+    def check(self) -> None:
+        for key, value in self.args.items() if isinstance(self.args, dict) else ():
+            many = isinstance(value, int) and value > MOST_LAYERS
+            if many and key.startswith("num_") and key.endswith("layers"):
+                raise Reject(key, f"a module holds at most {MOST_LAYERS:,} layers")
 
     def title(self) -> str:
         return self.class_

@@ -30,6 +30,11 @@ def _from(span: Span | None, path: str) -> str:
 
 def matching(path: str, span: Span | None) -> list[str]:
     if os.path.exists(path):
+        if span is not None and span.source.is_file and not is_kept(path):
+            return refuse(
+                "unknown-file", f"`{path}` is no file", span, "this is a pipe or a device",
+                help=("`-` is stdin, on the command line",),
+            )  # fmt: skip
         return [path]
     if glob.has_magic(path):
         found = sorted(glob.glob(path, recursive=True))
@@ -41,3 +46,8 @@ def matching(path: str, span: Span | None) -> list[str]:
         "unknown-file", f"there is no file `{path}`", span, "this does not exist",
         help=near(path, base),
     )  # fmt: skip
+
+
+def is_kept(path: str) -> bool:
+    """Whether it can be read again, and ends: a file, or a folder of them."""
+    return os.path.isfile(path) or os.path.isdir(path)
