@@ -179,6 +179,8 @@ def _region(span: Span) -> Json:
 
 
 def _uri(path: str) -> str:
+    """A relative reference; an absolute path has the scheme that the standard asks for."""
     from urllib.parse import quote
 
-    return quote(path.replace("\\", "/"))
+    quoted = quote(path.replace("\\", "/"))
+    return f"file://{quoted}" if quoted.startswith("/") else quoted

@@ -163,3 +163,22 @@ def test_sarif_has_the_form_of_the_standard(real):
         rules = log["runs"][0]["tool"]["driver"]["rules"]
         for result in log["runs"][0]["results"]:
             assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+
+
+@pytest.mark.parametrize(
+    ("path", "uri"),
+    [
+        ("specs/a b.yaml", "specs/a%20b.yaml"),
+        ("/home/me/日.yaml", "file:///home/me/%E6%97%A5.yaml"),
+        ("<stdin>", "%3Cstdin%3E"),
+    ],
+)
+def test_a_path_in_sarif_is_a_reference_that_may_stand_alone(path, uri):
+    span = Span(Source(path, "a: 1\n"), 1, 1, 1, 2)
+    (run,) = json.loads(sarif([Diagnostic("unknown-key", "m", Label(span), fix=Edit(span, "b"))]))[
+        "runs"
+    ]
+    (result,) = run["results"]
+    place = result["locations"][0]["physicalLocation"]["artifactLocation"]
+    (change,) = result["fixes"][0]["artifactChanges"]
+    assert place["uri"] == change["artifactLocation"]["uri"] == uri
