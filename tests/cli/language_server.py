@@ -61,6 +61,12 @@ class Editor:
         for stream in (self.process.stdin, self.process.stdout):
             stream.close()
 
+    def wait_for_schema(self) -> None:
+        """Open wrong specs until one is underlined: the server reads its settings on the way."""
+        for _ in range(PATIENCE):
+            if self.problems("layers: 3\n"):
+                return
+
     # -- what an editor does -----------------------------------------------------------------
 
     def open(self, text: str, folder: str = "file://") -> str:
@@ -79,16 +85,22 @@ class Editor:
 
     def completions(self, text: str) -> list[dict]:
         """What is offered where `|` stands."""
-        place = self.place(text, self.open(text.replace("|", "")))
+        place = self.place(text, self.opened_and_read(text.replace("|", "")))
         answer = self.ask("textDocument/completion", place)
         return answer["items"] if isinstance(answer, dict) else answer
 
     def hover(self, text: str) -> str:
         """What is told of the word before `|`."""
-        place = self.place(text, self.open(text.replace("|", "")))
+        place = self.place(text, self.opened_and_read(text.replace("|", "")))
         place["position"]["character"] -= 1
         answer = self.ask("textDocument/hover", place)
         return answer["contents"]["value"] if answer else ""
+
+    def opened_and_read(self, text: str) -> str:
+        """Open a file, and wait until the server has looked at it; its address."""
+        uri = self.open(text)
+        self.found[uri].get(timeout=PATIENCE)
+        return uri
 
     @staticmethod
     def place(text: str, uri: str) -> dict:

@@ -29,6 +29,7 @@ def schema_file(tmp_path_factory):
 @pytest.fixture(scope="module")
 def editor(schema_file):
     opened = Editor({schema_file.as_uri(): "*"})
+    opened.wait_for_schema()
     yield opened
     opened.close()
 
