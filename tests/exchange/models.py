@@ -13,13 +13,13 @@ from modelspec.exchange.keras.imported import Imported
 from modelspec.exchange.keras.verify import beside
 
 
-def randomised(model: Any, seed: int = 0) -> Any:
+def randomised(model: Any, seed: int = 0, spread: float = 0.2) -> Any:
     """Biases and statistics off their start too, so that a dropped or swapped tensor shows."""
     draws = np.random.default_rng(seed)
     for variable in model.weights:
         if not str(variable.dtype).startswith(("float", "bfloat")):
             continue
-        value = draws.normal(0, 0.2, variable.shape)
+        value = draws.normal(0, spread, variable.shape)
         if "variance" in variable.name or "gamma" in variable.name:
             value = 1 + np.abs(value)
         if len(variable.shape) <= 1:
@@ -27,10 +27,10 @@ def randomised(model: Any, seed: int = 0) -> Any:
     return model
 
 
-def proved(model: Any, folder: Path, ending: str = "keras") -> Imported:
+def proved(model: Any, folder: Path, ending: str = "keras", spread: float = 0.2) -> Imported:
     """The import of a model, after holding its parameters and outputs to Keras's."""
     keras.utils.set_random_seed(3)
-    randomised(model)
+    randomised(model, spread=spread)
     path = folder / f"model.{ending}"
     model.save(path)
     made = modelspec.import_model(path, folder / "run")

@@ -37,6 +37,10 @@ NASNETS = {
     ),
 }  # fmt: skip
 
+#: Draws as wide as the others' make these chaotic: Keras's own logits move by 0.7 of the largest
+#: when its input moves by 1e-7.
+CALM = {"EfficientNetV2M": 0.02, "EfficientNetV2L": 0.02}
+
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_an_architecture_of_each_family_predicts_as_in_keras(name, tmp_path):
@@ -56,5 +60,6 @@ def imported(name, size, folder):
     if name.startswith("VGG"):
         given["include_top"] = False  # its head alone would be half a gigabyte
     else:
-        given["classes"] = 10
-    proved(build(**given), folder)
+        # Logits: behind random weights a softmax is 0 and 1, and hides what differs.
+        given |= {"classes": 10, "classifier_activation": None}
+    proved(build(**given), folder, spread=CALM.get(name, 0.2))

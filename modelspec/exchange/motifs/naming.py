@@ -74,7 +74,8 @@ class Naming:
             called = {item.block for one in group for item in one.items}
             group.sort(key=lambda one: (one not in called, -len(one.runs)))
             for template in group:
-                apart = "" if template is group[0] else f"_{told_apart(template, group)}"
+                word = "" if template is group[0] else told_apart(template, group)
+                apart = f"_{word}" if word and word != base else ""
                 letters = (f"{base}_{letter}" for letter in "bcdefghijklmnopqrstuvwxyz")
                 wanted = next(
                     one
@@ -219,8 +220,14 @@ def short(item: Item, begin: str, number: str) -> str:
     return "_".join(pieces).strip("_")
 
 
+def kind_of(template: Template) -> list[str]:
+    """Its noun, where that says more than that it is a unit."""
+    word = noun(template)
+    return [] if word.endswith("unit") else [word]
+
+
 def told_apart(template: Template, group: list[Template]) -> str:
-    """A word for what only this one of several blocks has."""
+    """A word for what only this one of several blocks has; empty where there is none."""
     others = {word for one in group if one is not template for word in words(" ".join(one.labels))}
     extra = [
         one.lower()
@@ -232,7 +239,7 @@ def told_apart(template: Template, group: list[Template]) -> str:
     firsts = [words(one.labels[0])[:1] for one in group]
     mine = words(template.labels[0])[:1]
     told = mine and firsts.count(mine) == 1 and mine[0] not in PLAIN
-    return mine[0].lower() if told else noun(template)
+    return mine[0].lower() if told else next(iter(kind_of(template)), "")
 
 
 def stem(names: list[str]) -> str:
