@@ -6,6 +6,7 @@ from modelspec.language.layer import Port
 from modelspec.model.scope import Scope
 from modelspec.model.spec import Call, Input, Ref
 from modelspec.source.diagnostics import Report
+from modelspec.source.fixes import respelled
 from modelspec.source.suggest import did_you_mean
 from modelspec.source.text import Span
 from modelspec.source.tree import Mapping, Node, Scalar, Sequence
@@ -154,6 +155,7 @@ class Binder:
                     also=self.where(call),
                     help=did_you_mean(key, list(known))
                     or "its inputs: " + ", ".join(f"`{name}`" for name in known),
+                    fix=respelled(key, entry.key.span, list(known), written.keys()),
                 )
             elif known[key].many:
                 items = value.items if isinstance(value, Sequence) else [value]

@@ -295,19 +295,22 @@ class Definitions:
         section = node.get("params")
         known = section if isinstance(section, Mapping) else Mapping([], node.span)
         given: dict[str, Node] = {}
-        for entry in entries:
-            if entry.key.text in known:
-                given[entry.key.text] = entry.value
+        words = [*known.keys(), *CALL_KEYS, *OWN_KEYS]
+        taken = [entry.key.text for entry in entries]
+        for key, entry in zip(taken, entries, strict=True):
+            if key in known:
+                given[key] = entry.value
             else:
                 listed = ", ".join(f"`{one}`" for one in known.keys()[:12])
                 self.report.error(
                     "unknown-argument",
-                    f"the block `{block.name}` has no parameter `{entry.key.text}`",
+                    f"the block `{block.name}` has no parameter `{key}`",
                     entry.key.span,
                     "unknown",
                     also=[(block.span, f"`{block.name}` is defined here")],
-                    help=did_you_mean(entry.key.text, [*known.keys(), *CALL_KEYS, *OWN_KEYS])
+                    help=did_you_mean(key, words)
                     or (f"it has {listed}" if known else "it has no `params`"),
+                    fix=respelled(key, entry.key.span, words, taken),
                 )
         definition.block = block.name
         params = block.params.declare(section, given)

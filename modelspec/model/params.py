@@ -8,6 +8,7 @@ from typing import Any
 
 from modelspec.model.expressions import SPOILT, BadExpression, Spoilt, evaluate
 from modelspec.source.diagnostics import Report
+from modelspec.source.fixes import respelled_inside
 from modelspec.source.suggest import did_you_mean
 from modelspec.source.text import Span
 from modelspec.source.tree import Entry, Mapping, Node, Scalar, Sequence, from_plain, to_plain
@@ -124,6 +125,7 @@ class Params:
                 node.span,
                 bad.fact,
                 help=near or (f"the parameters here: {listed}" if bad.name else ()),
+                fix=respelled_inside(bad.name, node.span, self.declared) if bad.name else None,
             )
         except Spoilt:
             pass

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from modelspec.model.params import Params
 from modelspec.model.spec import Call, Definition, Input, Ref
 from modelspec.source.diagnostics import Edit, Report
-from modelspec.source.fixes import respelled
+from modelspec.source.fixes import respelled, respelled_inside
 from modelspec.source.suggest import Candidates, did_you_mean
 from modelspec.source.text import Span
 from modelspec.source.tree import Node
@@ -243,6 +243,7 @@ class Scope:
                 "unknown",
                 also=[(call.span, f"`{call.name}` is this {definition.kind}")],
                 help=did_you_mean(part, [*names, *inside]) or f"its outputs: {known}",
+                fix=respelled_inside(part, span, [*names, *inside]),
             )
             raise Lost
 

@@ -33,6 +33,17 @@ def respelled(
     return None if meant is None else Edit(span, meant)
 
 
+def respelled_inside(word: str, span: Span, candidates: Iterable[str]) -> Edit | None:
+    """The edit that corrects a word within the text at `span`, where it stands once: a name in an
+    expression, a part of a dotted name. None where it is not sure.
+    """
+    text, one = span.text, re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
+    meant = certain(word, candidates) if span.line == span.end_line else None
+    if meant is None or len(one.findall(text)) != 1:
+        return None
+    return Edit(span, one.sub(lambda match: meant, text))
+
+
 def added(entry: str, mapping: Span) -> Edit | None:
     """The edit that adds an entry to the mapping at a place; None where it is not plain how."""
     source, line = mapping.source, mapping.line

@@ -42,6 +42,37 @@ def test_every_slip_is_mended_and_the_rest_kept(modelspec, spec, tmp_path):
     assert os.listdir(tmp_path) == ["spec.yaml"]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("from: {qurey: x, value: x}", "from: {query: x, value: x}"),
+        ("from: [x, seqs.hiden]", "from: [x, seqs.hidden]"),
+        ('units: "${2 * widht}"', 'units: "${2 * width}"'),
+        ("type: blk, wide: 3", "type: blk, wiide: 3"),
+    ],
+)
+def test_slips_inside_calls_expressions_and_blocks_are_mended(wrong, right):
+    entry = {
+        "from: {q": "{type: MultiHeadAttention, num_heads: 1, key_dim: 2, %s}",
+        "from: [": "{type: Concatenate, %s}",
+        "units": "{type: Dense, %s, from: x}",
+        "type": "{%s, from: x}",
+    }
+    form = next(text for start, text in entry.items() if wrong.startswith(start))
+    text = f"""\
+params: {{width: 4}}
+inputs: {{x: [5, 4]}}
+blocks: {{blk: {{params: {{wiide: 2}}, inputs: {{x: [null, null]}}, layers: [{{type: Dense, units: "${{wiide}}"}}]}}}}
+layers:
+  seqs: {{type: LSTM, units: 4, return_sequences: true, return_state: true}}
+  y: {form}
+"""  # noqa: E501
+    source = Source("spec.yaml", text % wrong)
+    with pytest.raises(Rejected) as caught:
+        compile(source)
+    assert applied(source, edits(caught.value.diagnostics, source)) == text % right
+
+
 @pytest.mark.parametrize("ends", ["\r\n", "\n", "\r"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_line_ends_and_a_byte_order_mark_stay(modelspec, tmp_path, ends, mark):
