@@ -74,6 +74,9 @@ DIFFERS |= {
     f"layers.Conv{n}D": "`lora_rank` and `lora_alpha` are refused, use a frozen layer and Add"
     for n in (1, 2, 3)
 }
+DIFFERS["layers.Bidirectional"] = (
+    "`stateful` with `return_state` too, where Keras fails to make masks"
+)
 for name in ("LSTM", "GRU"):
     DIFFERS[f"layers.{name}"] += "; `use_cudnn` is refused: the fastest kernel that fits is used"
 DIFFERS |= {

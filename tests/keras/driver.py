@@ -188,8 +188,9 @@ def call_keras(layer: Any, ports: dict[str, Any], **more: Any) -> Any:
         named["states"] = [keras.tree.map_structure(lambda _: next(left), cell.state_size)
                            for cell in layer.cells]  # fmt: skip
     more.setdefault("training", False)  # which some layers of Keras's take as true
-    if getattr(layer, "stateful", False):
-        layer.reset_states()
+    if getattr(layer, "stateful", False) and layer.states:
+        for state in keras.tree.flatten(layer.states):  # `reset_state` fails on stacked cells
+            state.assign(torch.zeros(state.shape))
     return layer(first, **named, **layer.at_call, **more)
 
 
@@ -339,9 +340,9 @@ def call_ours(
 
 def began(layer: Layer, ports: dict[str, Any]) -> dict[str, Tensor]:
     """The states that a stateful layer begins with."""
-    if not getattr(layer, "stateful", False):
+    x = ports.get("sequence")
+    if x is None:
         return {}
-    x = ports["sequence"]
     held = layer.carried(tuple(x.shape[1:]))
     return {state.name: torch.zeros(len(x), *state.shape, dtype=x.dtype) for state in held}
 

@@ -36,7 +36,8 @@ gates = st.sampled_from(["sigmoid", "hard_sigmoid"])
 def recurrent(draw: st.DrawFn) -> Drawn:
     """LSTM, GRU, SimpleRNN, RNN over cells, ConvLSTM1D, and each of them in two directions."""
     kind = draw(st.sampled_from(["LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D"]))
-    plain: dict[str, Any] = {"return_sequences": draw(flags), "return_state": draw(flags)}
+    plain: dict[str, Any] = {"return_sequences": draw(flags), "return_state": draw(flags),
+                             "stateful": draw(flags)}  # fmt: skip
     if kind == "RNN":
         cells = [draw(cell()) for _ in range(draw(st.integers(1, 3)))]
         plain |= {"cell": cells if len(cells) > 1 else cells[0]}  # Keras fails on a list of one
@@ -50,6 +51,7 @@ def recurrent(draw: st.DrawFn) -> Drawn:
         plain["zero_output_for_mask"] = draw(flags)
     if draw(flags):
         modes = ["concat", "sum", "mul", "ave", None]
+        plain["stateful"] &= not plain["return_state"]  # with both, Keras fails to make masks
         layer = {"type": kind, **plain}
         plain = {"layer": layer, "merge_mode": draw(st.sampled_from(modes))}
         kind = "Bidirectional"
