@@ -17,7 +17,6 @@ from modelspec.exchange.keras_file.operations import Made, Operations
 from modelspec.exchange.keras_file.parts import Functional, Node, Part, Plain, Value
 from modelspec.exchange.keras_file.words import Unwritten, policy
 from modelspec.exchange.walk import Homes, Inline, Scope, Walk
-from modelspec.language.dtypes import is_float
 from modelspec.language.operation import Operation
 from modelspec.model.graph import Graph, Program, Step, Tensor
 from modelspec.model.spec import Call, Definition
@@ -147,7 +146,7 @@ class Writing(Walk):
         part = self.models.parts[definition]
         if part not in self.mine:
             self.mine.add(part)
-            part.name = self.model.free(part.name)
+            part.name = self.model.names.free(part.name)
             self.model.parts.append(part)
         return part
 
@@ -229,10 +228,6 @@ class Writing(Walk):
             return [self.constants.constant(part, layer, self.known(step).dtype)]
         node = Node(part, *arguments(layer, given))
         self.masks.take(node)
-        compute = self.entries.compute(step.definition)
-        node.casts = {
-            id(one) for one in node.values() if is_float(one.dtype) and one.dtype != compute
-        }
         made = self.values(step, node)
         self.masks.hand_on(layer, node, made)
         return made

@@ -2,7 +2,7 @@
 
 Where weights lie in a file follows from it: each layer is counted among those of its class. Keras
 sorts by the longest way to an output, and then by when it came across a part on its way from the
-outputs to the inputs. What it adds by itself, casts between dtypes, makes ways longer.
+outputs to the inputs. Masks are ways too.
 """
 
 from __future__ import annotations
@@ -50,6 +50,5 @@ def depths_of(nodes: list[Node]) -> dict[Part, int]:
         depth = max(calls.get(node, 0), depths.get(node.part, 0))
         depths[node.part] = calls[node] = depth
         for value in node.values():
-            further = depth + 1 + (id(value) in node.casts)
-            calls[value.node] = max(calls.get(value.node, 0), further)
+            calls[value.node] = max(calls.get(value.node, 0), depth + 1)
     return depths

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +10,6 @@ from modelspec.exchange.keras.names import Names
 from modelspec.model.spec import Definition
 
 Plain = dict[str, Any]
-CAST = re.compile(r"cast(_\d+)?")
 
 
 class Value:
@@ -28,16 +26,12 @@ class Value:
 
 
 class Node:
-    """One call of a part: positional arguments and keywords, with Values in them.
+    """One call of a part: positional arguments and keywords, with Values in them."""
 
-    `casts` are the Values that Keras casts on their way in, by an operation of its own.
-    """
-
-    __slots__ = ("args", "casts", "kwargs", "part")
+    __slots__ = ("args", "kwargs", "part")
 
     def __init__(self, part: Part, args: list[Any], kwargs: Plain) -> None:
         self.part, self.args, self.kwargs = part, args, kwargs
-        self.casts: set[int] = set()
         part.nodes.append(self)
 
     def values(self) -> list[Value]:
@@ -74,13 +68,9 @@ class Functional:
 
     def add(self, name: str, module: str, kind: str, config: Plain) -> Part:
         """A part under that name, or a free one like it."""
-        part = Part(self.free(name), module, kind, config)
+        part = Part(self.names.free(name), module, kind, config)
         self.parts.append(part)
         return part
-
-    def free(self, name: str) -> str:
-        """A name that no part has, nor any of the casts that Keras adds and numbers by itself."""
-        return self.names.free(f"{name}_to" if CAST.fullmatch(name) else name)
 
     def operation(
         self,
