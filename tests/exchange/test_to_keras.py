@@ -281,7 +281,7 @@ outputs: [end]
 
 
 def test_layers_of_one_class_keep_their_weights_apart(tmp_path):
-    # Masks and casts make ways longer, which decides the order in which Keras counts layers.
+    # Masks make ways longer, which decides the order in which Keras counts layers.
     spec = (
         MASKED
         + """
