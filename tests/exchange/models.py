@@ -13,24 +13,24 @@ from modelspec.exchange.keras.imported import Imported
 from modelspec.exchange.keras.verify import beside
 
 
-def randomised(model: Any, seed: int = 0, spread: float = 0.2) -> Any:
+def randomised(model: Any, seed: int = 0, gamma: float = 1.0) -> Any:
     """Biases and statistics off their start too, so that a dropped or swapped tensor shows."""
     draws = np.random.default_rng(seed)
     for variable in model.weights:
         if not str(variable.dtype).startswith(("float", "bfloat")):
             continue
-        value = draws.normal(0, spread, variable.shape)
+        value = draws.normal(0, 0.2, variable.shape)
         if "variance" in variable.name or "gamma" in variable.name:
-            value = 1 + np.abs(value)
+            value = (gamma if "gamma" in variable.name else 1) + np.abs(value)
         if len(variable.shape) <= 1:
             variable.assign(value.astype("float32"))
     return model
 
 
-def proved(model: Any, folder: Path, ending: str = "keras", spread: float = 0.2) -> Imported:
+def proved(model: Any, folder: Path, ending: str = "keras", gamma: float = 1.0) -> Imported:
     """The import of a model, after holding its parameters and outputs to Keras's."""
     keras.utils.set_random_seed(3)
-    randomised(model, spread=spread)
+    randomised(model, gamma=gamma)
     path = folder / f"model.{ending}"
     model.save(path)
     made = modelspec.import_model(path, folder / "run")
