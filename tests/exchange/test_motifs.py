@@ -215,9 +215,16 @@ def test_the_same_file_twice_gives_the_same_bytes_with_blocks_too(tmp_path):
 
 
 def test_a_spec_with_blocks_trains(tmp_path):
-    model = residual_network()
+    x = start = keras.Input((4,), name="start")
+    for number in range(4):
+        y = L.Dense(4, name=f"unit{number}_narrow")(
+            L.Dense(8, activation="relu", name=f"unit{number}_wide")(x)
+        )
+        x = L.LayerNormalization(name=f"unit{number}_norm")(L.Add(name=f"unit{number}_add")([x, y]))
+    model = keras.Model(start, x)
     model.compile("adam", "mse")
     made = proved(model, tmp_path)
+    assert "units: {type: unit, repeat: 4}" in text(made)
     events = list(modelspec.train(made.folder, run=tmp_path / "trained", set=[
         "data.type=Synthetic", "data.samples=8", "train.epochs=1"]))  # fmt: skip
     assert events
