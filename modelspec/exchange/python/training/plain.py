@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 import textwrap
 from collections.abc import Callable
 from types import ModuleType
@@ -49,6 +50,9 @@ class Plain:
     def taken_class(self, cls: type) -> str:
         """The name of a class that stands there as it is."""
         text = inspect.getsource(cls).rstrip()
+        read = {one.id for one in ast.walk(ast.parse(text)) if isinstance(one, ast.Name)}
+        scope = vars(sys.modules[cls.__module__])
+        self.modules |= {name for name in read if isinstance(scope.get(name), ModuleType)}
         return self.add(cls.__name__, lambda own: text)
 
     def number(self, name: str, value: float) -> str:
