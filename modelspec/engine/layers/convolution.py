@@ -103,6 +103,11 @@ def apart(kept: Tensor) -> Tensor:
     return kept.flatten(-2).unsqueeze(-2)  # (*window, 1, in * multiplier)
 
 
+#: Below so many channels torch 2.13 writes past its memory on the way back through a window of one
+#: cell that moves in larger steps: there the cells that it sees are picked before.
+FEW = 8
+
+
 def convolved(
     p: Convolution, x: Tensor, kept: Tensor, offset: Tensor | None, groups: int
 ) -> Tensor:
@@ -114,6 +119,10 @@ def convolved(
         padding = [0] * len(padding)
     slide = F.conv3d if x.ndim == 5 else F.conv2d
     strides, dilation = lifted(p, p.strides), lifted(p, p.dilation_rate)
+    if x.shape[1] < FEW and max(strides) > 1 and max(lifted(p, p.kernel_size)) == 1:
+        seen: list[Any] = [slice(None, None, step) for step in strides]
+        x = x[(..., *seen)]
+        strides = lifted(p, (1,) * p.rank)
     return slide(x, kernel(p, kept), offset, strides, padding, dilation, groups)
 
 

@@ -8,6 +8,7 @@ from modelspec.exchange.keras import constants, known
 from modelspec.exchange.keras.calls import call, refuse, single
 from modelspec.exchange.keras.entries import entry, learns, own_dtype
 from modelspec.exchange.keras.faults import Faults, Odd
+from modelspec.exchange.keras.forgotten import forget
 from modelspec.exchange.keras.masks import take_out
 from modelspec.exchange.keras.model import (
     APPLICATIONS,
@@ -20,6 +21,7 @@ from modelspec.exchange.keras.model import (
     tensors,
 )
 from modelspec.exchange.keras.names import Names
+from modelspec.exchange.keras.order import in_order
 from modelspec.exchange.keras.sharing import Sharing, goes_on
 from modelspec.exchange.keras.tensorflow import translate
 
@@ -35,6 +37,7 @@ class Writer:
     def __init__(self, model: Model, faults: Faults, mixed: bool) -> None:
         self.model, self.faults, self.mixed = model, faults, mixed
         translate(model)
+        forget(model, faults)
         self.places: dict[Part, str] = {}
         self.sharing = Sharing(model)
         self.top: Plain = {}
@@ -46,7 +49,7 @@ class Writer:
         made = graph.written()
         if self.top:
             made["shared"] = {**self.top, **made.get("shared", {})}
-        return in_order(made), graph.outputs()
+        return arranged(made), graph.outputs()
 
     def shared(self, part: Part) -> str | None:
         """The name of a part that several graphs share; written once, at the top."""
@@ -109,7 +112,7 @@ def part_of(written: Any, faults: Faults) -> Part:
     return Part(written, faults)
 
 
-def in_order(made: Plain) -> Plain:
+def arranged(made: Plain) -> Plain:
     return {key: made[key] for key in ("inputs", "shared", "layers", "outputs") if made.get(key)}
 
 
@@ -175,7 +178,7 @@ class Graph:
     # -- what is written -------------------------------------------------------------------
 
     def written(self) -> Plain:
-        for part, at in self.order():
+        for part, at in in_order(self.model):
             self.add(part, at, part.nodes[at])
         return {"inputs": self.inputs, "shared": self.shared, "layers": self.layers}
 
@@ -185,7 +188,7 @@ class Graph:
         named = self.outputs()
         if list(named.values()) != list(self.layers)[-1:]:
             made["outputs"] = listed(named)
-        return in_order(made)
+        return arranged(made)
 
     def outputs(self) -> dict[str, str]:
         """The outputs' names, and the texts of their tensors."""
@@ -278,35 +281,6 @@ class Graph:
     def ends(self) -> set[str]:
         """The entries that are outputs: what follows them says so."""
         return {self.texts.get((one.part, one.node), "") for one in tensors(self.model.outputs)}
-
-    # -- order -----------------------------------------------------------------------------
-
-    def order(self) -> list[tuple[Part, int]]:
-        """The calls, each after those it needs; a chain is followed as long as it goes."""
-        waiting = [(part, at) for part in self.model.parts for at in range(len(part.nodes))]
-        ready = {(t.part, t.node) for t in tensors(self.model.inputs)}
-        needs = {
-            (part.name, at): {(t.part, t.node) for t in part.nodes[at].tensors()}
-            for part, at in waiting
-        }
-        readers: dict[tuple[str, int], list[tuple[Part, int]]] = {}
-        for part, at in waiting:
-            for need in needs[part.name, at]:
-                readers.setdefault(need, []).append((part, at))
-        left = dict.fromkeys((part.name, at) for part, at in waiting)
-        found: list[tuple[Part, int]] = []
-        queue = waiting[::-1]
-        while queue:
-            part, at = queue.pop()
-            if (part.name, at) not in left or not needs[part.name, at] <= ready:
-                continue
-            del left[part.name, at]
-            ready.add((part.name, at))
-            found.append((part, at))
-            queue += readers.get((part.name, at), [])[::-1]
-        if left:
-            raise Odd(f"the calls in `{self.model.name}` go round in a circle")
-        return found
 
 
 def output_name(part: Part, index: int) -> str:

@@ -1,0 +1,137 @@
+"""Masks that Keras loses on the way, taken off where an attention would still see them here.
+
+Keras's MultiHeadAttention takes the mask off the very tensors that it reads. Whoever reads one of
+them later finds none: the sum around an attention has no mask, nor has an attention behind it.
+Masks that Keras wrote into a call reach it all the same.
+"""
+
+from __future__ import annotations
+
+from modelspec.exchange.keras.entries import declared, policy
+from modelspec.exchange.keras.faults import Faults
+from modelspec.exchange.keras.model import Model, Node, Part, Tensor, tensors
+from modelspec.exchange.keras.order import by_depth
+
+#: What takes masks of several tensors: Keras does not write these into a call.
+ATTENTIONS = ("MultiHeadAttention", "GroupQueryAttention", "GroupedQueryAttention",
+              "Attention", "AdditiveAttention")  # fmt: skip
+MASKS = ("mask", "query_mask", "value_mask", "key_mask")
+DTYPES = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
+
+TORN = "Keras hands it a mask that an attention above it has lost"
+READ_ALONE = (
+    "in Keras, MultiHeadAttention takes the mask off what it reads: let it read a tensor that "
+    "nothing else reads, such as a LayerNormalization of it, check what the model predicts, and "
+    "save it again"
+)
+
+
+class Mask:
+    """Whether one tensor has a mask: here, and in Keras when the model runs; `bare` where it would
+    have one here, had nothing above it been taken off.
+    """
+
+    __slots__ = ("bare", "here", "there")
+
+    def __init__(self, here: bool = False, there: bool = False, bare: bool = False) -> None:
+        self.here, self.there, self.bare = here, there, bare
+
+
+def forget(model: Model, faults: Faults) -> None:
+    """Let the attentions of a model read without masks where Keras's do."""
+    begins = [Mask() for _ in tensors(model.inputs)]
+    Walk(model, begins, faults).run()
+
+
+class Walk:
+    """One pass over a model's calls, in the order that Keras runs them."""
+
+    def __init__(self, model: Model, given: list[Mask], faults: Faults) -> None:
+        self.model, self.faults = model, faults
+        inputs = map(key, tensors(model.inputs))
+        self.held: dict[tuple[str, int, int], Mask] = dict(zip(inputs, given, strict=False))
+
+    def run(self) -> list[Mask]:
+        """The masks of the model's outputs."""
+        for part, at in by_depth(self.model):
+            for index, mask in enumerate(self.made(part, part.nodes[at])):
+                self.held[part.name, at, index] = mask
+        return [self.mask(tensor) for tensor in tensors(self.model.outputs)]
+
+    def mask(self, tensor: Tensor) -> Mask:
+        return self.held.get(key(tensor)) or Mask()
+
+    def made(self, part: Part, node: Node) -> list[Mask]:
+        """What a call does to the masks that it reads, and those that it gives."""
+        read = [t for name, t in named(node) if name not in MASKS]
+        masks = [self.mask(tensor) for tensor in read]
+        if part.model is not None:
+            return Walk(part.model, masks, self.faults).run()
+        if part.kind in ATTENTIONS and not part.is_operation:
+            return [self.attended(part, node, read, masks)]
+        written = next(tensors(node.kwargs.get("mask")), None) is not None
+        bare = any(mask.bare for mask in masks)
+        if written and bare:
+            self.faults.refuse(part.name, TORN, READ_ALONE)
+        here = passes(part, [mask.here for mask in masks])
+        return [Mask(here, passes(part, [written or mask.there for mask in masks]), bare)]
+
+    def attended(self, part: Part, node: Node, read: list[Tensor], masks: list[Mask]) -> Mask:
+        """The mask of what an attention gives: that of its query."""
+        written = any(next(tensors(node.kwargs.get(name)), None) is not None for name in MASKS)
+        lost = [mask.here and not mask.there and not written for mask in masks]
+        for tensor, off in zip(read, lost, strict=True):
+            if off:
+                self.take_off(part, tensor)
+        query = masks[0]
+        given = Mask(query.here and not lost[0], query.there, query.bare or lost[0])
+        if part.kind == "MultiHeadAttention":
+            for mask in masks:
+                mask.there = False
+        return given
+
+    def take_off(self, reader: Part, tensor: Tensor) -> None:
+        """Put a cast before a tensor's reader: an operation, and so without a mask."""
+        name = f"{tensor.part}_{tensor.node}_unmasked" if tensor.node else f"{tensor.part}_unmasked"
+        if name not in self.model.by_name:
+            dtype = policy(reader.config.get("dtype"))
+            config = {"dtype": DTYPES.get(dtype, dtype)}
+            part = Part(
+                {"class_name": "Cast", "name": name, "module": "keras.ops", "config": config},
+                self.faults,
+            )
+            source = Tensor(tensor.part, tensor.node, tensor.index, tensor.shape)
+            part.nodes = [Node([source], {})]
+            self.model.parts.append(part)
+            self.model.by_name[name] = part
+            self.faults.note(
+                f"in Keras `{tensor.part}` has no mask any more where `{reader.name}` reads it: "
+                "an attention before it took it off"
+            )
+        tensor.part, tensor.node, tensor.index = name, 0, 0
+
+
+def passes(part: Part, masks: list[bool]) -> bool:
+    """Whether what a layer gives has a mask, where it is called on tensors that have these."""
+    if part.kind == "Masking" or part.config.get("mask_zero") is True:
+        return True
+    cls = declared(part)
+    if cls is None or part.is_operation or cls.masking == "drop" or part.kind == "Embedding":
+        return False
+    if part.kind in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"):
+        return bool(masks) and all(masks)
+    if "return_sequences" in part.config and not part.config["return_sequences"]:
+        return False
+    return any(masks)
+
+
+def named(node: Node) -> list[tuple[str, Tensor]]:
+    """The tensors of a call, by the keyword that each stands under."""
+    found = [("", tensor) for tensor in tensors(node.args)]
+    for name, value in node.kwargs.items():
+        found += [(name, tensor) for tensor in tensors(value)]
+    return found
+
+
+def key(tensor: Tensor) -> tuple[str, int, int]:
+    return tensor.part, tensor.node, tensor.index

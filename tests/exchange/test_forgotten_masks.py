@@ -1,0 +1,68 @@
+"""Keras's MultiHeadAttention takes masks off what it reads; imported models forget them too."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import layers as L
+
+import modelspec
+from tests.exchange.models import randomised, text
+
+
+def compared(model, folder):
+    """What both predict for texts with padding at their end and within; where they begin."""
+    randomised(model).save(folder / "model.keras")
+    made = modelspec.import_model(folder / "model.keras", folder / "run")
+    words = np.random.default_rng(0).integers(1, 20, (3, 12)).astype("int32")
+    words[:, 8:] = words[0, 2] = 0
+    found = modelspec.load(folder / "run").predict({"words": words})
+    wanted = keras.tree.flatten(model(words))
+    for mine, theirs in zip(found.values(), wanted, strict=True):
+        np.testing.assert_allclose(mine, theirs.detach().numpy(), atol=1e-6)
+    return text(made)
+
+
+def embedded():
+    words = keras.Input((12,), dtype="int32", name="words")
+    return words, L.Embedding(20, 8, mask_zero=True)(words)
+
+
+def attended(x):
+    return L.MultiHeadAttention(2, 4)(x, x)
+
+
+def test_the_second_of_two_residual_attentions_reads_without_a_mask(tmp_path):
+    words, x = embedded()
+    x = L.LayerNormalization()(L.Add()([x, attended(x)]))
+    x = L.LayerNormalization()(L.Add()([x, attended(x)]))
+    spec = compared(keras.Model(words, x), tmp_path)
+    assert "layer_normalization_unmasked: {type: ops.Cast, to: float32" in spec
+    assert "`layer_normalization` has no mask any more where `multi_head_attention_1`" in spec
+
+
+def test_attentions_of_their_own_normalization_keep_the_mask(tmp_path):
+    words, x = embedded()
+    x = L.Add()([x, attended(L.LayerNormalization()(x))])
+    x = L.Add()([x, attended(L.LayerNormalization()(x))])
+    spec = compared(keras.Model(words, L.GlobalAveragePooling1D()(x)), tmp_path)
+    assert "unmasked" not in spec
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
+def test_a_mask_inside_a_model_is_forgotten_outside_too(tmp_path):
+    inside = keras.Input((12, 8))
+    block = keras.Model(inside, attended(inside))
+    words, x = embedded()
+    first = block(x)
+    compared(keras.Model(words, attended(L.Add()([x, first]))), tmp_path)
+
+
+def test_a_mask_that_keras_has_in_one_place_and_lost_in_another_is_refused(tmp_path):
+    words, x = embedded()
+    x = L.Add()([x, attended(x)])
+    x = L.Add()([x, attended(x)])
+    model = keras.Model(words, L.GlobalAveragePooling1D()(x))
+    with pytest.raises(modelspec.Rejected, match="a mask that an attention above it has lost"):
+        compared(model, tmp_path)
