@@ -6,8 +6,7 @@ from typing import Any
 
 from modelspec.catalog.words import find, snake
 from modelspec.exchange.keras.faults import Faults
-from modelspec.exchange.keras.words import Unknown, arguments, rounded, word
-from modelspec.language.word import Word
+from modelspec.exchange.keras.words import Unknown, arguments, rounded, short, word
 
 Plain = dict[str, Any]
 
@@ -103,12 +102,7 @@ class Compiled:
             self.faults.note(f"its optimizer did not come along whole: {unknown.what}")
             known = {key: value for key, value in rounded(config).items() if key in cls.arguments}
             given = arguments(cls, known)
-        return {"type": cls.__name__, **given} if given else snake_of(cls)
-
-
-def snake_of(cls: type[Word]) -> str:
-    name = snake(cls.__name__)
-    return name if find(cls.group, name) is cls else cls.__name__
+        return {"type": cls.__name__, **given} if given else short(cls)
 
 
 def unnamed(written: Any) -> Any:

@@ -161,10 +161,14 @@ def word(group: str, value: Any) -> Any:
     if cls is None or (value.get("registered_name") or "").count(">"):
         raise Unknown(f"`{name}` is none of the {group} here")
     given = arguments(cls, config)
+    return {"type": cls.__name__, **given} if given else short(cls)
+
+
+def short(cls: type[Word]) -> str:
+    """A word with its defaults, as Keras's users write it: `rmsprop`, `binary_crossentropy`."""
     name = cls.__name__
-    if given:
-        return {"type": name, **given}
-    return snake(name) if find(group, snake(name)) is cls else name
+    spellings = [one for one in (name.lower(), snake(name)) if find(cls.group, one) is cls]
+    return spellings[0] if spellings else name
 
 
 #: Layers that may stand for an activation.
