@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from modelspec.cli.completers import specs as of_specs
 from modelspec.cli.fix import fixed
 from modelspec.cli.options import Budget, Size, compiled, format_option, spec_options
 from modelspec.cli.output import MACHINE, tell, width
@@ -45,7 +46,7 @@ class Checked:
 
 
 @click.command("validate")
-@click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
+@click.argument("specs", metavar="SPEC...", nargs=-1, required=True, shell_complete=of_specs)
 @click.option("--data", "with_data", is_flag=True, help="Hold the data against the spec too.")
 @click.option("--strict", is_flag=True, help="Let warnings fail the check, like errors.")
 @click.option(

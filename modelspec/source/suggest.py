@@ -80,10 +80,16 @@ def _laid_out(words: tuple[str, ...]) -> Candidates:
 
 def nearest(word: str, candidates: Iterable[str] | Candidates) -> list[str]:
     """At most three candidates that are near the word, best first."""
-    folded = _folded(word)
-    if not folded or len(word) > LONGEST:
+    if len(word) > LONGEST:
         return []
-    known = _candidates(candidates)
+    return list(_nearest(word, _candidates(candidates)))
+
+
+@lru_cache(maxsize=1024)  # a fault inside a block is met at every use of the block
+def _nearest(word: str, known: Candidates) -> tuple[str, ...]:
+    folded = _folded(word)
+    if not folded:
+        return ()
     # `_score` allows an edit in three letters of the shorter word.
     near = {*known.within(folded, max(1, len(folded) // 3)), *known.beginning(folded)}
     scored = []
@@ -94,10 +100,10 @@ def nearest(word: str, candidates: Iterable[str] | Candidates) -> list[str]:
             scored += [(score, one.lower() != word.lower(), one) for one in same]
     scored.sort()
     if not scored:
-        return []
+        return ()
     # Beside a near-certain match, far ones only distract.
     reach = scored[0][0] + 1.0 if scored[0][0] else 0.0
-    return [candidate for score, _, candidate in scored if score <= reach][:MOST]
+    return tuple(candidate for score, _, candidate in scored if score <= reach)[:MOST]
 
 
 def did_you_mean(word: str, candidates: Iterable[str] | Candidates) -> tuple[str, ...]:

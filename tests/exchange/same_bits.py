@@ -136,6 +136,9 @@ def compared(family: str, folder: Path) -> dict[str, str]:
 
 def different(module: Module, path: Path, *, torchs: bool = False) -> str:
     """What tells a model's file from the engine, or why there is none; nothing where it is it."""
+    program = module.graph.program
+    if any(program.tensors[id].dtype == "string" for id in program.inputs.values()):
+        return "it is called on texts"
     for weight in module.weights().values():
         weight.data = weight.data.contiguous()
     try:

@@ -34,7 +34,8 @@ SPECS = (
     "headline", "tweets", "mlp", "residual", "inception", "conv_nodes", "same_digit",
     "same_digit_pairs", "sequence_of_mlp", "digits", "resnet", "unet", "vit", "transformer",
 )  # fmt: skip
-#: A Python class of the user's own, and what is called on texts or gives them, is refused.
+#: A Python class of the user's own, and what gives texts, is refused; what is called on texts is
+#: held in test_raw_rows.py.
 ON_TEXTS = ("Hashing-1", "Hashing-2", "HashedCrossing-1", "HashedCrossing-2", "StringLookup-1",
             "StringLookup-3", "TextVectorization-3", "TextVectorization-4")  # fmt: skip
 REFUSED = {
