@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from modelspec.cli.completers import specs as of_specs
-from modelspec.cli.fix import fixed
 from modelspec.cli.options import Budget, Size, compiled, format_option, spec_options
 from modelspec.cli.output import MACHINE, tell, width
 from modelspec.cli.trace import document, text, trace_option
@@ -79,7 +79,11 @@ def command(
     """
     if fix and "-" in specs and format in MACHINE:
         raise click.UsageError(f"with --fix the spec of `-` goes to stdout, where {format} would")
-    make = fixed if fix else compiled
+    make: Callable[..., Graph] = compiled
+    if fix:
+        from modelspec.cli.fix import fixed  # with it comes the whole compiler
+
+        make = fixed
     checked = [Checked(spec) for spec in specs]
     for one in checked:
         one.budget = budget
