@@ -79,11 +79,7 @@ def command(
     """
     if fix and "-" in specs and format in MACHINE:
         raise click.UsageError(f"with --fix the spec of `-` goes to stdout, where {format} would")
-    make: Callable[..., Graph] = compiled
-    if fix:
-        from modelspec.cli.fix import fixed  # with it comes the whole compiler
-
-        make = fixed
+    make = mending() if fix else compiled
     checked = [Checked(spec) for spec in specs]
     for one in checked:
         one.budget = budget
@@ -109,6 +105,13 @@ def command(
             if one.graph is not None and format != "sarif":
                 click.echo(one.valid(), err=fix and one.spec == "-")
     return 1 if any(one.graph is None for one in checked) else 0
+
+
+def mending() -> Callable[..., Graph]:
+    """What makes the graph of a spec after mending it: with it comes the whole compiler."""
+    from modelspec.cli.fix import fixed
+
+    return fixed
 
 
 def told_with(checked: list[Checked], name: str, format: str) -> int:
