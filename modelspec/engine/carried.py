@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import torch
 from torch import Tensor
 
 from modelspec.engine.runner import TORCH
-from modelspec.model.graph import Graph
-from modelspec.source.diagnostics import Report
+from modelspec.model.graph import Graph, Owner
+from modelspec.source.diagnostics import Diagnostic, Label, Rejected
 
 
 def begun(
@@ -29,16 +31,12 @@ def refuse_uneven(graph: Graph, samples: int, batch_size: int, what: str) -> Non
     owner, left = graph.stateful, samples % batch_size
     if owner is None or not left:
         return
-    report = Report()
-    report.error(
-        "wrong-samples",
-        f"`{owner.definition.name}` is stateful: all batches have {batch_size} samples",
-        owner.call.span,
-        "goes on where the batch before ended",
-        notes=f"{what} has {samples}: {samples // batch_size} whole batches, and {left} left over",
-        help=f"leave out {left}, or choose a `batch_size` that divides {samples}",
+    refuse(
+        owner,
+        batch_size,
+        f"{what} has {samples}: {samples // batch_size} whole batches, and {left} left over",
+        f"leave out {left}, or choose a `batch_size` that divides {samples}",
     )
-    report.raise_if_errors()
 
 
 def refuse_other_size(graph: Graph, given: int, batch_size: int) -> None:
@@ -46,13 +44,23 @@ def refuse_other_size(graph: Graph, given: int, batch_size: int) -> None:
     owner = graph.stateful
     if owner is None or given == batch_size:
         return
-    report = Report()
-    report.error(
-        "wrong-samples",
-        f"`{owner.definition.name}` is stateful: all batches have {batch_size} samples",
-        owner.call.span,
-        "goes on where the batch before ended",
-        notes=f"this batch has {given}",
-        help=f"begin anew with batches of {given}: `module.reset_states({given})`",
+    refuse(
+        owner,
+        batch_size,
+        f"this batch has {given}",
+        f"begin anew with batches of {given}: `module.reset_states({given})`",
     )
-    report.raise_if_errors()
+
+
+def refuse(owner: Owner, batch_size: int, fact: str, help: str) -> NoReturn:
+    raise Rejected(
+        [
+            Diagnostic(
+                "wrong-samples",
+                f"`{owner.definition.name}` is stateful: all batches have {batch_size} samples",
+                Label(owner.call.span, "goes on where the batch before ended"),
+                notes=(fact,),
+                help=(help,),
+            )
+        ]
+    )

@@ -13,6 +13,8 @@ from modelspec.language.dtypes import FLOATS
 from modelspec.language.layer import Layer
 
 RECURRENT = ("LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+#: What layers of a mixed policy compute in.
+PRECISIONS = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 #: Arguments of operations: Keras's names -> ours.
 RENAMED = {("Cast", "dtype"): "to", ("BroadcastTo", "shape"): "newshape"}
 KERAS = "use what Keras itself has there, and save the model again"

@@ -7,16 +7,15 @@ Masks that Keras wrote into a call reach it all the same.
 
 from __future__ import annotations
 
-from modelspec.exchange.keras.entries import declared, policy
+from modelspec.exchange.keras.entries import PRECISIONS, declared, policy
 from modelspec.exchange.keras.faults import Faults
+from modelspec.exchange.keras.masks import ARGUMENTS, key
 from modelspec.exchange.keras.model import Model, Node, Part, Tensor, tensors
 from modelspec.exchange.keras.order import by_depth
 
 #: What takes masks of several tensors: Keras does not write these into a call.
 ATTENTIONS = ("MultiHeadAttention", "GroupQueryAttention", "GroupedQueryAttention",
               "Attention", "AdditiveAttention")  # fmt: skip
-MASKS = ("mask", "query_mask", "value_mask", "key_mask")
-DTYPES = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 
 TORN = "Keras hands it a mask that an attention above it has lost"
 READ_ALONE = (
@@ -63,7 +62,7 @@ class Walk:
 
     def made(self, part: Part, node: Node) -> list[Mask]:
         """What a call does to the masks that it reads, and those that it gives."""
-        read = [t for name, t in named(node) if name not in MASKS]
+        read = [t for name, t in named(node) if name not in ARGUMENTS]
         masks = [self.mask(tensor) for tensor in read]
         if part.model is not None:
             return Walk(part.model, masks, self.faults).run()
@@ -78,7 +77,7 @@ class Walk:
 
     def attended(self, part: Part, node: Node, read: list[Tensor], masks: list[Mask]) -> Mask:
         """The mask of what an attention gives: that of its query."""
-        written = any(next(tensors(node.kwargs.get(name)), None) is not None for name in MASKS)
+        written = any(next(tensors(node.kwargs.get(name)), None) is not None for name in ARGUMENTS)
         lost = [mask.here and not mask.there and not written for mask in masks]
         for tensor, off in zip(read, lost, strict=True):
             if off:
@@ -95,7 +94,7 @@ class Walk:
         name = f"{tensor.part}_{tensor.node}_unmasked" if tensor.node else f"{tensor.part}_unmasked"
         if name not in self.model.by_name:
             dtype = policy(reader.config.get("dtype"))
-            config = {"dtype": DTYPES.get(dtype, dtype)}
+            config = {"dtype": PRECISIONS.get(dtype, dtype)}
             part = Part(
                 {"class_name": "Cast", "name": name, "module": "keras.ops", "config": config},
                 self.faults,
@@ -131,7 +130,3 @@ def named(node: Node) -> list[tuple[str, Tensor]]:
     for name, value in node.kwargs.items():
         found += [(name, tensor) for tensor in tensors(value)]
     return found
-
-
-def key(tensor: Tensor) -> tuple[str, int, int]:
-    return tensor.part, tensor.node, tensor.index

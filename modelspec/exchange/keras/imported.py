@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from modelspec.compiler import compile
 from modelspec.exchange.keras.assets import learnt, read_vocabularies
-from modelspec.exchange.keras.entries import policy
+from modelspec.exchange.keras.entries import PRECISIONS, policy
 from modelspec.exchange.keras.faults import Faults, Odd, rejected
 from modelspec.exchange.keras.files import Saved, read
 from modelspec.exchange.keras.graphs import Writer, listed
@@ -28,8 +28,6 @@ from modelspec.language.word import Reject
 from modelspec.model.graph import Graph
 from modelspec.source.text import Source
 from modelspec.source.tree import write
-
-PRECISIONS = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 
 
 class Imported(NamedTuple):
