@@ -52,7 +52,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "concat_axis": ("axis",),
     "dim": ("axis", "output_dim"),
     "mode": ("padding", "merge_mode"),
-    "lr": ("learning_rate",),
+    "lr": ("learning_rate", "initial_learning_rate"),
     "decay": ("weight_decay",),
     "betas": ("beta_1", "beta_2"),
     "nb_epoch": ("epochs",),
@@ -162,6 +162,19 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "watch": ("monitor",),
     "tolerance": ("min_delta",),
     "delta": ("min_delta",),
+    "learning_rate": ("schedule", "initial_learning_rate"),
+    "initial_lr": ("initial_learning_rate",),
+    "max_lr": ("warmup_target", "initial_learning_rate"),
+    "eta_min": ("alpha",),
+    "T_max": ("decay_steps",),
+    "T_0": ("first_decay_steps",),
+    "T_mult": ("t_mul",),
+    "step_size": ("decay_steps",),
+    "total_steps": ("decay_steps",),
+    "gamma": ("decay_rate", "factor"),
+    "milestones": ("boundaries",),
+    "warmup": ("warmup_steps",),
+    "num_warmup_steps": ("warmup_steps", "steps"),
 }
 
 #: what others call the sections of a spec

@@ -131,32 +131,6 @@ class Report:
         if len(self.told) > MOST_ERRORS:
             raise Rejected(self.errors)
 
-    def warning(
-        self,
-        code: str,
-        message: str,
-        span: Span | None = None,
-        label: str = "",
-        *,
-        also: Iterable[Label | tuple[Span, str]] = (),
-        notes: str | Iterable[str] = (),
-        help: str | Iterable[str] = (),
-        fix: Edit | None = None,
-    ) -> None:
-        """Adds a warning, with the arguments of `error`."""
-        self.warnings.append(
-            Diagnostic(
-                code,
-                message,
-                None if span is None else Label(span, label),
-                also=_labels(also),
-                notes=_texts(notes),
-                help=_texts(help),
-                severity="warning",
-                fix=fix,
-            )
-        )
-
     def add(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Takes over diagnostics that another stage or file produced."""
         for diagnostic in diagnostics:

@@ -107,10 +107,12 @@ def _property(text: str) -> str:
 def sarif(diagnostics: Iterable[Diagnostic]) -> str:
     """A SARIF 2.1.0 log, with the rules that were broken and the certain fixes."""
     import json
+    from importlib.metadata import version
 
     listed = list(diagnostics)
     rules = list(dict.fromkeys(one.code for one in listed))
-    driver = {"name": "modelspec", "rules": [_rule(code) for code in rules]}
+    listed_rules = [_rule(code) for code in rules]
+    driver = {"name": "modelspec", "version": version("modelspec-torch"), "rules": listed_rules}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from modelspec.source.codes import CODES
-from modelspec.source.diagnostics import Label, Rejected, Report, Unreadable
+from modelspec.source.diagnostics import Diagnostic, Label, Rejected, Report, Unreadable
 from modelspec.source.text import Source, Span
 
 SOURCE = Source("a.yaml", "one\ntwo\n")
@@ -13,9 +13,13 @@ def at(line: int, column: int = 1, source: Source = SOURCE) -> Span:
     return Span(source, line, column, line, column + 1)
 
 
+def warning(code: str, message: str, span: Span) -> Diagnostic:
+    return Diagnostic(code, message, Label(span), severity="warning")
+
+
 def test_nothing_is_raised_without_an_error():
     report = Report()
-    report.warning("unused-input", "an input is read", at(1))
+    report.add([warning("unused-input", "an input is read", at(1))])
     assert not report.failed
     report.raise_if_errors()
 
@@ -23,7 +27,7 @@ def test_nothing_is_raised_without_an_error():
 def test_errors_are_raised_with_the_warnings_each_once_and_in_order():
     report = Report()
     report.error("unknown-key", "second", at(2))
-    report.warning("unused-input", "warned", at(1, 3))
+    report.add([warning("unused-input", "warned", at(1, 3))])
     report.error("unknown-key", "first", at(1))
     report.error("unknown-key", "first", at(1))
     report.error("no-output", "placeless")
@@ -62,7 +66,7 @@ def test_an_unknown_code_is_a_fault_of_ours():
 def test_a_report_takes_over_what_another_found():
     inner, outer = Report(), Report()
     inner.error("cycle", "e")
-    inner.warning("cycle", "w")
+    inner.add([warning("cycle", "w", at(1))])
     outer.add([*inner.errors, *inner.warnings])
     assert (len(outer.errors), len(outer.warnings)) == (1, 1)
 

@@ -75,10 +75,17 @@ def test_each_argument_leads_to_one_that_something_takes():
         ("{type: Dense, units: 3, quantization_config: int8}", "`train.precision`"),
         ("{type: Attention, activity_regularizer: l2}", "ActivityRegularization"),
         ("{type: Dense, units: 3, kernel_initializer: xavier_uniform}", "`glorot_uniform`"),
+        ("{type: Dense, units: 3, kernel_initializer: {type: Normal}}", "`RandomNormal`"),
+        ("{type: Reshape, target_shape: [16, 16]}", "write [12, 16] or [16, 12]"),
+        ("{type: Reshape, target_shape: [-1, 50]}", "write [-1, 48]"),
     ],
 )
 def test_a_layer_that_others_call_so_is_found(entry, meant):
     assert meant in helped(f"inputs: {{x: [8, 8, 3]}}\nlayers: [{entry}]\n")
+
+
+def with_rate(schedule: str) -> str:
+    return f"train: {{optimizer: {{type: SGD, learning_rate: {{{schedule}}}}}}}"
 
 
 @pytest.mark.parametrize(
@@ -100,6 +107,9 @@ def test_a_layer_that_others_call_so_is_found(entry, meant):
         ("outputs: {y: {loss: mse}}\ntrain: {precision: bf16}", "`bfloat16`"),
         ("outputs: {y: {loss: mse}}\ntrain: {optimizer: torch.optim.Adam}", "`Adam`"),
         ("outputs: {y: {loss: mse}}\ntrain: {optimizer: {type: Adam, betas: 1}}", "`beta_1`"),
+        (with_rate("type: CosineAnnealing"), "`CosineDecay`"),
+        (with_rate("type: CosineDecay, lr: 0.1"), "`initial_learning_rate`"),
+        (with_rate("type: CosineDecay, learning_rate: 0.1"), "`initial_learning_rate`"),
         ("outputs: {y: {loss: mse}}\nepochs: 3", "train: {epochs: ...}"),
         ("outputs: {y: {loss: mse}}\nloss: mse", "outputs: {name: {loss: mse"),
         ("outputs: {y: {loss: mse}}\nbackbone: [1]", "`layers`"),

@@ -7,6 +7,7 @@ import json
 import jsonschema
 import pytest
 
+from modelspec import __version__
 from modelspec.compiler import compile
 from modelspec.source.diagnostics import Diagnostic, Edit, Label, Rejected
 from modelspec.source.explained import explanations
@@ -84,6 +85,7 @@ def test_github_commands_are_a_line_each_with_everything_escaped():
 def test_sarif_holds_what_a_result_is_made_of():
     (run,) = json.loads(sarif(MANY))["runs"]
     first, second, third = run["results"]
+    assert run["tool"]["driver"]["version"] == __version__
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == [
         "unknown-key", "unused-input", "no-output",
     ]  # fmt: skip
@@ -144,6 +146,7 @@ RULE = closed(["id"], id={"type": "string"}, shortDescription=TEXT, help=TEXT)
 DRIVER = closed(
     ["name"],
     name={"type": "string"},
+    version={"type": "string"},
     rules={"type": "array", "items": RULE, "uniqueItems": True},
 )
 RUN = closed(

@@ -8,13 +8,16 @@ from modelspec.catalog.spatial import axes, data_format, joined, plus, split, ti
 from modelspec.language import dtypes
 from modelspec.language.kinds import Choice, Dims, Either, Int, ListOf, Sizes
 from modelspec.language.layer import Layer, Reject
-from modelspec.language.shapes import Dim, Shape, show, size
+from modelspec.language.shapes import Dim, Shape, show, show_dim, size
 
 __all__ = [
     "Cropping1D", "Cropping2D", "Cropping3D", "Flatten", "Permute", "RepeatVector", "Reshape",
     "UpSampling1D", "UpSampling2D", "UpSampling3D",
     "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D",
 ]  # fmt: skip
+
+MOST_SHAPES = 2  # that a help line names
+FAR = 1000  # sizes that are looked at on either side of one that does not divide
 
 
 class Moving(Layer):
@@ -57,14 +60,14 @@ class Reshape(Moving):
         words = [d for d in x if not isinstance(d, int)]
         if not self.open:
             if not words and held != wanted:
-                raise Reject("target_shape", self.unequal(x, held))
+                raise Reject("target_shape", self.unequal(x, held), self.filling(held))
             return self.target_shape
         if self.open[0] not in (-1, None):
             return self.target_shape
         if words:
             found: Dim = words[0] if len(words) == 1 and held == wanted else None
         elif wanted == 0 or held % wanted:
-            raise Reject("target_shape", self.unequal(x, held))
+            raise Reject("target_shape", self.unequal(x, held), self.filling(held))
         else:
             found = held // wanted
         return tuple(found if d in (-1, None) else d for d in self.target_shape)
@@ -75,6 +78,26 @@ class Reshape(Moving):
 
     def unequal(self, x: Shape, held: int) -> str:
         return f"the {held} values of {show(x)} do not fill {show(self.target_shape)}"
+
+    def filling(self, held: int) -> str:
+        """A help line: the shapes that hold so many values and differ in one size; "" for none."""
+        found = []
+        for at, dim in enumerate(self.target_shape):
+            rest = [*self.target_shape[:at], *self.target_shape[at + 1 :]]
+            others = self.known(tuple(rest))
+            if dim in self.open or not others or held % others:
+                continue
+            fitting = held // others
+            if self.open:
+                fitting = nearest_divisor(fitting, int(dim or 1))
+            found.append("[" + ", ".join(map(show_dim, (*rest[:at], fitting, *rest[at:]))) + "]")
+        return f"write {' or '.join(found[:MOST_SHAPES])}" if found else ""
+
+
+def nearest_divisor(number: int, near: int) -> int:
+    """The divisor of a number that is nearest to another; 1 where none is near."""
+    around = (n for far in range(FAR) for n in (near - far, near + far) if n > 0)
+    return next((n for n in around if number % n == 0), 1)
 
 
 class Permute(Moving):
