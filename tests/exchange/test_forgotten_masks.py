@@ -67,3 +67,32 @@ def test_a_mask_that_keras_has_in_one_place_and_lost_in_another_is_refused(tmp_p
     model = keras.Model(words, L.GlobalAveragePooling1D()(x))
     with pytest.raises(modelspec.Rejected, match="a mask that an attention above it has lost"):
         compared(model, tmp_path)
+
+
+def test_a_dropout_hands_on_the_very_tensor_whose_mask_is_taken_off(tmp_path):
+    words, x = embedded()
+    x = L.Add()([x, attended(L.Dropout(0.1)(x))])
+    spec = compared(keras.Model(words, attended(x)), tmp_path)
+    assert "add_unmasked" in spec
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
+def test_a_model_that_is_called_with_a_mask_gives_it_back(tmp_path):
+    words, x = embedded()
+    blocks = []
+    for _ in range(2):
+        inside = keras.Input((12, 8))
+        blocks.append(keras.Model(inside, attended(inside)))
+    both = L.Add()([blocks[0](x), blocks[1](x)])
+    compared(keras.Model(words, attended(both)), tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
+def test_whatever_runs_after_an_attention_reads_without_a_mask(tmp_path):
+    words, x = embedded()
+    inside = keras.Input((12, 8))
+    x = keras.Model(inside, L.Dense(8)(inside))(x)  # Keras writes no masks after a model
+    ends = [L.GlobalAveragePooling1D()(x), L.GlobalAveragePooling1D()(L.Multiply()([x, x]))]
+    first = L.Dense(2)(L.Dense(2)(attended(x)))
+    spec = compared(keras.Model(words, [*ends, first]), tmp_path)
+    assert spec.count("_unmasked: {type: ops.Cast") == 1

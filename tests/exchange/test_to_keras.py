@@ -237,69 +237,6 @@ def test_tensors_that_need_no_input_are_made_of_what_keras_has(shape, value, tmp
     assert back["mask"] == {**ours["mask"]}
 
 
-MASKED = """
-inputs: {words: {shape: [6], dtype: int32}, more: {shape: [6], dtype: int32}}
-layers:
-  one: {type: Embedding, input_dim: 9, output_dim: 4, mask_zero: true, from: words}
-  two: {type: Embedding, input_dim: 9, output_dim: 4, mask_zero: true, from: more}
-  plain: {type: Embedding, input_dim: 9, output_dim: 4, from: more}
-"""
-
-
-@pytest.mark.parametrize(
-    "entries",
-    [
-        "  {type: LSTM, units: 3, return_sequences: true, from: one}",
-        "  {type: GRU, units: 3, from: {sequence: one, initial_state: [state]}}",
-        "  {type: Bidirectional, layer: {type: LSTM, units: 3}, from: two}",
-        "  {type: MultiHeadAttention, num_heads: 2, key_dim: 3, from: [one, two]}",
-        "  {type: Attention, from: [one, two]}",
-        "  {type: GlobalAveragePooling1D, from: one}",
-        "  {type: LSTM, units: 3, from: sum}",
-        "  {type: LSTM, units: 3, from: joined}",
-        "  {type: LSTM, units: 3, from: half}",
-        "  {type: TimeDistributed, layer: {type: Dense, units: 2}, from: one}",
-        "  {type: LSTM, units: 3, from: late}",
-        "  {type: LSTM, units: 3, from: graph}",
-    ],
-)
-def test_masks_reach_where_they_reach_here(entries, tmp_path):
-    spec = MASKED + f"""
-  state: {{type: GlobalMaxPooling1D, from: plain}}
-  small: {{type: Dense, units: 3, from: state}}
-  sum: {{type: Add, from: [one, two]}}
-  joined: {{type: Concatenate, from: [one, two], axis: 1}}
-  half: {{type: Concatenate, from: [one, plain]}}
-  late: {{type: Masking, mask_value: 0.5, from: plain}}
-  graph: {{layers: {{a: {{type: Dense, units: 4}}}}, inputs: {{x: [null, 4]}}, from: one}}
-  end: {entries.replace("[state]", "[small]")}
-outputs: [end]
-"""  # fmt: skip
-    model = proved(module_of(spec), tmp_path)
-    assert "mask" not in str(show(imported(tmp_path).spec)["layers"]["end"].get("from"))
-    assert model.output_names == ["end"]
-
-
-def test_layers_of_one_class_keep_their_weights_apart(tmp_path):
-    # Masks make ways longer, which decides the order in which Keras counts layers.
-    spec = (
-        MASKED
-        + """
-  a: {type: Dense, units: 4, from: one}
-  b: {type: Dense, units: 4, from: plain}
-  c: {type: Dense, units: 4, from: two}
-  d: {type: Dense, units: 4, dtype: float64, from: b}
-  joined: {type: Concatenate, from: [a, b, c]}
-  both: {type: Add, from: [joined, joined]}
-  end: {type: LSTM, units: 4, from: both}
-  last: {type: Dense, units: 4}
-  flat: {type: Flatten, from: d}
-outputs: [flat, last, a]
-"""
-    )
-    proved(module_of(spec), tmp_path)
-
-
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_a_mixed_precision_is_the_policy_of_every_layer(precision, tmp_path):
     from modelspec.engine.run import build

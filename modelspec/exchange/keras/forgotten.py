@@ -9,13 +9,19 @@ from __future__ import annotations
 
 from modelspec.exchange.keras.entries import PRECISIONS, declared, policy
 from modelspec.exchange.keras.faults import Faults
-from modelspec.exchange.keras.masks import ARGUMENTS, key
+from modelspec.exchange.keras.masks import ARGUMENTS, TAKE, key
 from modelspec.exchange.keras.model import Model, Node, Part, Tensor, tensors
 from modelspec.exchange.keras.order import by_depth
 
 #: What takes masks of several tensors: Keras does not write these into a call.
 ATTENTIONS = ("MultiHeadAttention", "GroupQueryAttention", "GroupedQueryAttention",
               "Attention", "AdditiveAttention")  # fmt: skip
+#: Layers that leave out what is masked of the tensors that they merge.
+LEAVE_OUT = ("Multiply", "Maximum", "Minimum")
+#: Layers that hand on the very tensor that they are called on, an Activation that is linear too.
+AS_IT_IS = ("Identity", "Activation", "ActivityRegularization", "Dropout", "AlphaDropout",
+            "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D",
+            "SpatialDropout3D")  # fmt: skip
 
 TORN = "Keras hands it a mask that an attention above it has lost"
 READ_ALONE = (
@@ -64,30 +70,40 @@ class Walk:
         """What a call does to the masks that it reads, and those that it gives."""
         read = [t for name, t in named(node) if name not in ARGUMENTS]
         masks = [self.mask(tensor) for tensor in read]
-        if part.model is not None:
-            return Walk(part.model, masks, self.faults).run()
         if part.kind in ATTENTIONS and not part.is_operation:
             return [self.attended(part, node, read, masks)]
+        if part.kind in AS_IT_IS and part.config.get("activation", "linear") == "linear":
+            return masks[:1]
         written = next(tensors(node.kwargs.get("mask")), None) is not None
-        bare = any(mask.bare for mask in masks)
-        if written and bare:
+        if written and any(mask.bare for mask in masks):
             self.faults.refuse(part.name, TORN, READ_ALONE)
+        if part.model is not None:
+            given_back(node, masks)
+            return Walk(part.model, masks, self.faults).run()
+        if part.kind in (*TAKE, *LEAVE_OUT) and not written:
+            masks = self.without_lost(part, read, masks)
         here = passes(part, [mask.here for mask in masks])
-        return [Mask(here, passes(part, [written or mask.there for mask in masks]), bare)]
+        there = passes(part, [written or mask.there for mask in masks])
+        return [Mask(here, there, any(mask.bare for mask in masks))]
 
     def attended(self, part: Part, node: Node, read: list[Tensor], masks: list[Mask]) -> Mask:
         """The mask of what an attention gives: that of its query."""
         written = any(next(tensors(node.kwargs.get(name)), None) is not None for name in ARGUMENTS)
-        lost = [mask.here and not mask.there and not written for mask in masks]
-        for tensor, off in zip(read, lost, strict=True):
-            if off:
-                self.take_off(part, tensor)
-        query = masks[0]
-        given = Mask(query.here and not lost[0], query.there, query.bare or lost[0])
+        query = (masks if written else self.without_lost(part, read, masks))[0]
+        given = Mask(query.here, query.there, query.bare)
         if part.kind == "MultiHeadAttention":
             for mask in masks:
                 mask.there = False
         return given
+
+    def without_lost(self, reader: Part, read: list[Tensor], masks: list[Mask]) -> list[Mask]:
+        """The masks of what a call reads that takes them, after those are off that Keras lost."""
+        found = list(masks)
+        for at, (tensor, mask) in enumerate(zip(read, masks, strict=True)):
+            if mask.here and not mask.there:
+                self.take_off(reader, tensor)
+                found[at] = Mask(bare=True)
+        return found
 
     def take_off(self, reader: Part, tensor: Tensor) -> None:
         """Put a cast before a tensor's reader: an operation, and so without a mask."""
@@ -108,6 +124,14 @@ class Walk:
                 "an attention before it took it off"
             )
         tensor.part, tensor.node, tensor.index = name, 0, 0
+
+
+def given_back(node: Node, masks: list[Mask]) -> None:
+    """Let a model have the masks that Keras wrote into its call: it puts them on its inputs."""
+    written = node.kwargs.get("mask")
+    listed = written if isinstance(written, list) else [written]
+    for mask, one in zip(masks, listed, strict=False):
+        mask.there = mask.there or isinstance(one, Tensor)
 
 
 def passes(part: Part, masks: list[bool]) -> bool:

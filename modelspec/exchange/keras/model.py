@@ -48,6 +48,10 @@ class Node:
         """Every tensor that it is called on."""
         return list(tensors(self.args)) + list(tensors(self.kwargs))
 
+    def flat(self) -> list[Tensor]:
+        """The same in the order in which Keras flattens them."""
+        return [*tensors(self.args), *tensors(dict(sorted(self.kwargs.items())))]
+
 
 class Part:
     """A layer, an operation, or a model that is called like one."""

@@ -64,6 +64,10 @@ def refuse(layer: Any, given: Given) -> None:
         raise Unwritten("Keras stretches over the wrong axes where channels come first")
     if kind == "GroupQueryAttention" and layer.return_attention_scores:
         raise Unwritten("Keras cannot build a functional model with its scores")
+    if kind == "Softmax" and given[0].masked and len(given[0].shape) > 2:
+        raise Unwritten(
+            "Keras's fails on the mask of a sequence, where an Activation with softmax takes none"
+        )
     channels = 1 if getattr(layer, "data_format", "") == "channels_first" else -1
     if kind == "RandomColorDegeneration" and given[0].shape[channels] == 1:
         raise Unwritten("Keras's takes images of three channels")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from modelspec.catalog.layers.constants import Constant, Parameter
 from modelspec.catalog.layers.wrappers import TimeDistributed
+from modelspec.exchange.keras_file.alone import read_alone
 from modelspec.exchange.keras_file.calls import arguments, refuse
 from modelspec.exchange.keras_file.constants import Constants, table_of
 from modelspec.exchange.keras_file.entries import Entries
@@ -43,18 +44,28 @@ class Models:
         writing = Writing(self, model, iter(program.steps), program, "")
         for one in body.inputs:
             known = program.tensors[program.inputs[one.name]]
-            scope.values[one] = [writing.input(one.name, whole_shape(known), known.dtype)]
+            told = Told(whole_shape(known), known.dtype, False)
+            scope.values[one] = [writing.input(one.name, told)]
         writing.calls(body, scope)
         model.outputs = {
             name: writing.end(name, writing.find(ref, scope)) for name, ref in body.outputs.items()
         }
+        read_alone(model)
         return model
+
+
+class Told(NamedTuple):
+    """What a model knows of an input: the shape, the dtype, and whether it may have a mask."""
+
+    shape: Shape
+    dtype: str
+    masked: bool
 
 
 class Unit(NamedTuple):
     """A graph that was written as a model: what it was called on, how many steps it has."""
 
-    signature: list[tuple[Shape, str]]
+    signature: list[Told]
     steps: int
 
 
@@ -71,14 +82,15 @@ class Writing(Walk):
         self.masks, self.constants = Masks(model), Constants(model)
         self.mine: set[Part] = set()
 
-    def input(self, name: str, shape: Shape, dtype: str) -> Value:
+    def input(self, name: str, told: Told) -> Value:
         """An input of the model; its batch has a size where layers go on from batch to batch."""
         graph = self.models.graph
         batch = None if graph.stateful is None else graph.batch_size
-        config: Plain = {"batch_shape": [batch, *shape[1:]], "dtype": dtype}
+        config: Plain = {"batch_shape": [batch, *told.shape[1:]], "dtype": told.dtype}
         config |= {"sparse": False, "ragged": False, "optional": False}
         part = self.model.add(name, "keras.layers", "InputLayer", config)
-        value = Value(Node(part, [], {}), 0, shape, dtype)
+        value = Value(Node(part, [], {}), 0, told.shape, told.dtype)
+        value.masked = told.masked
         self.model.inputs.append(value)
         return value
 
@@ -101,9 +113,9 @@ class Writing(Walk):
     def unit(self, call: Call, definition: Definition, given: list[Value]) -> list[Value]:
         """A call of a graph as a call of its model."""
         self.models.homes.home(definition, self.model.owner)
-        if any(value.mask is not None for value in given):
+        if any(value.masked for value in given):
             raise Inline(definition)  # Keras loses masks at the end of a model
-        signature = [(value.shape, value.dtype) for value in given]
+        signature = [Told(value.shape, value.dtype, False) for value in given]
         known = self.models.units.get(definition)
         if known is None:
             prefix = f"{self.prefix}{call.name}."
@@ -116,10 +128,13 @@ class Writing(Walk):
         assert part.model is not None
         node = Node(part, [given[0] if len(given) == 1 else given], {})
         made = part.model.outputs.values()
-        return [Value(node, at, one.shape, one.dtype) for at, one in enumerate(made)]
+        found = [Value(node, at, one.shape, one.dtype) for at, one in enumerate(made)]
+        for value, inside in zip(found, made, strict=True):
+            value.masked = inside.masked
+        return found
 
     def write(
-        self, definition: Definition, signature: list[tuple[Shape, str]], steps: Iterator[Step],
+        self, definition: Definition, signature: list[Told], steps: Iterator[Step],
         program: Program, prefix: str,
     ) -> None:  # fmt: skip
         """Write the model of a graph."""
@@ -131,13 +146,14 @@ class Writing(Walk):
         counted = Counted(steps)
         inside, scope = Writing(self.models, model, counted, program, prefix), Scope()
         given = [
-            inside.input(one.name, *told) for one, told in zip(body.inputs, signature, strict=True)
+            inside.input(one.name, told) for one, told in zip(body.inputs, signature, strict=True)
         ]
         self.bind(body, given, scope)
         inside.calls(body, scope)
         model.outputs = {name: inside.find(ref, scope) for name, ref in body.outputs.items()}
         if any(value.node.part.kind == "InputLayer" for value in model.outputs.values()):
             raise Inline(definition)
+        read_alone(model)
         self.models.parts[definition] = part
         self.models.units[definition] = Unit(signature, counted.count)
 
@@ -160,7 +176,7 @@ class Writing(Walk):
                 return self.operation(step, arguments)
             refuse(step.layer, arguments)
             if definition not in self.models.parts:
-                self.models.parts[definition] = self.part(definition, step)
+                self.models.parts[definition] = self.part(definition, step, arguments)
             return self.call_of(self.called(definition), step, arguments)
         except Unwritten as unwritten:
             # What comes after it is looked at too: all that is refused is said at once.
@@ -180,8 +196,8 @@ class Writing(Walk):
         )
         return Operations(self.model).write(name, step.layer, given, made, self.entries.precision)
 
-    def part(self, definition: Definition, step: Step) -> Part:
-        """What stands for a layer."""
+    def part(self, definition: Definition, step: Step, given: list[Any]) -> Part:
+        """What stands for a layer that is called on `given`."""
         name, layer = self.name(definition), step.layer
         if isinstance(layer, Parameter):
             config = self.entries.frame(definition) | table_of(layer)
@@ -189,7 +205,7 @@ class Writing(Walk):
             return Part(name, "keras.layers", "Embedding", config)
         if isinstance(layer, Constant):
             return Part(name, "keras.src.ops.numpy", Constants.kind(self.known(step).dtype), {})
-        inside = self.over_time(step) if isinstance(layer, TimeDistributed) else self.inner
+        inside = self.over_time(step, given) if isinstance(layer, TimeDistributed) else self.inner
         config = self.entries.config(definition, inside)
         return Part(name, "keras.layers", type(layer).__name__, config)
 
@@ -199,7 +215,7 @@ class Writing(Walk):
         kind = type(definition.layer).__name__
         return Part(definition.name or "layer", "keras.layers", kind, config)
 
-    def over_time(self, step: Step) -> Callable[[Definition], Part]:
+    def over_time(self, step: Step, given: list[Any]) -> Callable[[Definition], Part]:
         """Write what TimeDistributed calls: the same object wherever else it stands."""
 
         def inside(definition: Definition) -> Part:
@@ -208,12 +224,15 @@ class Writing(Walk):
             body = step.body
             assert body is not None
             if definition.body is None:
-                self.models.parts[definition] = self.part(definition, body.steps[0])
+                self.models.parts[definition] = self.part(definition, body.steps[0], given)
             elif definition in self.inlined:
                 raise Unwritten("layers of the graph inside are called from elsewhere too")
             else:
                 known = [body.tensors[id] for id in body.inputs.values()]
-                told = [(whole_shape(one), self.entries.widened(one.dtype)) for one in known]
+                told = [
+                    Told(whole_shape(one), self.entries.widened(one.dtype), given[0].masked)
+                    for one in known
+                ]
                 self.write(definition, told, iter(body.steps), body, f"{step.name}.")
             return self.models.parts[definition]
 

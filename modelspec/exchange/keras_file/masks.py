@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from modelspec.exchange.keras.masks import TAKE
 from modelspec.exchange.keras_file.calls import ATTENTION, ON_A_LIST, SEQUENCES
 from modelspec.exchange.keras_file.parts import Functional, Node, Value
 from modelspec.language.layer import Layer
 
-#: Layers whose call takes the mask of what they are called on.
-TAKE = {"Softmax", "GlobalAveragePooling1D", "BatchNormalization", "TimeDistributed", "Pipeline",
-        *SEQUENCES, *ON_A_LIST}  # fmt: skip
 #: Layers whose first output has the mask of their first input.
 PASS = {
     "Dense", "Identity", "Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Dropout",
@@ -24,6 +22,7 @@ PASS = {
     *ATTENTION, *ON_A_LIST,
 }  # fmt: skip
 MERGE = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"}
+HAND_ON = {*PASS, *SEQUENCES, *MERGE, "Concatenate"}
 
 
 class Masks:
@@ -68,6 +67,8 @@ class Masks:
             mask = self.any_of(unlike)
         if mask is not None:
             made[0].mask = mask
+        hands_on = kind in HAND_ON and any(value.masked for value in node.values())
+        made[0].masked = mask is not None or hands_on
 
     def merged(self, masks: list[Value | None]) -> Value | None:
         """A step counts where it does in any; none has a mask where one has not."""

@@ -75,6 +75,14 @@ class Operations:
 
     # -- those that Keras has in other words --------------------------------------------------
 
+    def to_dtype(self, name: str, layer: Any, x: Value, made: Made) -> Value:
+        """Keras's Cast to the dtype that a tensor has is that very tensor, and so has its mask."""
+        if x.masked and x.dtype == made.dtypes[0]:
+            node = Node(self.part(name, "Multiply", {}), [x, 1], {})
+        else:
+            node = Node(self.part(name, "Cast", made_with("Cast", layer, made)), [x], {})
+        return Value(node, 0, made.shapes[0], made.dtypes[0])
+
     def slice(self, name: str, layer: Any, x: Value, made: Made) -> Value:
         """Keras's Slice names the size of the batch, which is open."""
         ends = zip(layer.start_indices[1:], layer.sizes, strict=True)
@@ -149,6 +157,7 @@ class Operations:
 OWN: dict[str, Any] = {
     "Slice": Operations.slice, "BroadcastTo": Operations.broadcast_to, "Flip": Operations.flip,
     "Reshape": Operations.reshape, "CountNonzero": Operations.count_nonzero, "Pad": Operations.pad,
+    "Cast": Operations.to_dtype,
 }  # fmt: skip
 
 

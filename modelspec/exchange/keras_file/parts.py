@@ -15,14 +15,16 @@ Plain = dict[str, Any]
 class Value:
     """What a call gives, one of its outputs: the shape with the batch in front, and the dtype.
 
-    `mask` is the value that says which steps count, as Keras hands it on beside this one.
+    `mask` is the value that says which steps count, as Keras hands it on beside this one; `masked`
+    is whether Keras has one when the model runs: inside a model it comes from outside.
     """
 
-    __slots__ = ("dtype", "index", "mask", "node", "shape")
+    __slots__ = ("dtype", "index", "mask", "masked", "node", "shape")
 
     def __init__(self, node: Node, index: int, shape: tuple[Any, ...], dtype: str) -> None:
         self.node, self.index, self.shape, self.dtype = node, index, shape, dtype
         self.mask: Value | None = None
+        self.masked = False
 
 
 class Node:
