@@ -45,6 +45,9 @@ class Run:
 
     def __init__(self, folder: str, graph: Graph, device: torch.device | str = "cpu") -> None:
         self.folder, self.graph, self.device = folder, graph, device
+        precision = graph.spec.training.precision
+        #: What its layers compute in, where that is not float32.
+        self.cast: torch.dtype | None = None if precision == "float32" else TORCH[precision]
         self._module: Module | None = None
 
     @property
@@ -81,12 +84,6 @@ class Run:
     def learnt(self) -> dict[str, State]:
         """The vocabularies that layers learnt from the training data, by the layers' paths."""
         return read_states(self.folder)
-
-    @property
-    def cast(self) -> torch.dtype | None:
-        """What its layers compute in, where that is not float32."""
-        precision = self.graph.spec.training.precision
-        return None if precision == "float32" else TORCH[precision]
 
     def predict(
         self, inputs: Mapping[str, Any], *, batch_size: int | None = None, at: tuple[str, ...] = ()

@@ -46,7 +46,7 @@ COMPUTED_NAMES: dict[str, str] = {
     "modelspec/language/word.py::Word.__init_subclass__": "the class's own declared arguments",
     "modelspec/engine/checkpoint.py::Checkpoint.tensor": "one of its three parts, by the caller",
     "modelspec/engine/checkpoint.py::Checkpoint.refuse_others": "one of its three parts",
-    "modelspec/engine/data/feed.py::as_dtype": DTYPE,
+    "modelspec/engine/data/feed.py::as_float": DTYPE,
     "modelspec/engine/foreign.py::Probe.__init__": DTYPE,
     "modelspec/engine/metrics.py::begin": DTYPE,
     "modelspec/engine/operations.py::declared": DTYPE,

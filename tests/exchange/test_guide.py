@@ -36,12 +36,12 @@ def guides():
 
 @pytest.mark.parametrize("guide", list(guides()))
 def test_a_model_of_the_guide_is_imported_whole(guide, tmp_path):
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     proved(guide.model(**guide.sizes), tmp_path)
 
 
 def test_a_layer_that_two_graphs_share_keeps_one_set_of_weights(tmp_path):
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     frames, image = keras.Input((4, 5), name="frames"), keras.Input((5,), name="image")
     eye = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)], name="eye")
     seen = keras.layers.TimeDistributed(eye, name="seen")(frames)

@@ -21,7 +21,7 @@ import modelspec
 @pytest.fixture
 def parts(tmp_path):
     """The members of a small model's archive."""
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.Sequential([keras.Input((3,)), L.Dense(2)]).save(tmp_path / "small.keras")
     with zipfile.ZipFile(tmp_path / "small.keras") as archive:
         return {name: archive.read(name) for name in archive.namelist()}

@@ -34,7 +34,7 @@ def test_every_argument_comes_out_of_a_keras_file_as_it_was(example, tmp_path):
 
 
 def through_a_file(example, folder):
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     layer, declared = driver.keras_layer(example.plain), driver.declared(example.plain)
     size = driver.BATCH if getattr(layer, "stateful", False) else None
     ports = driver.spread(

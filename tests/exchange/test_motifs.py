@@ -22,7 +22,7 @@ from tests.exchange.models import proved, text
 
 @pytest.fixture(autouse=True)
 def _fresh_names():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
 
 
 def as_blocks(spec):

@@ -107,7 +107,7 @@ def imported(name: str, folder: Path) -> str:
     """A reference architecture as a run, on images that stay wider than one cell: there torch
     takes either memory order for either kernel.
     """
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
     model = vars(keras.applications)[name](  # its logits: a softmax of large ones hides or blows up
         weights=None, input_shape=(64, 64, 3), classes=10, classifier_activation=None

@@ -90,7 +90,7 @@ def test_layers_of_the_reference_applications_are_known(tmp_path):
 
 @pytest.fixture
 def saved(tmp_path):
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     model = keras.Sequential([keras.Input((3,)), L.Dense(2, name="a"), L.Dense(1, name="b")])
     model.save(tmp_path / "m.keras")
     model.save_weights(tmp_path / "m.weights.h5")

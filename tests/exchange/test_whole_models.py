@@ -19,7 +19,7 @@ from tests.exchange.models import proved, randomised, text
 
 @pytest.fixture(autouse=True)
 def _fresh_names():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
 
 
 def lines(made):

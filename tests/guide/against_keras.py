@@ -110,7 +110,7 @@ class AgainstKeras:
 
     @classmethod
     def pair(cls, path: Path, sizes: dict[str, Any], dtype: str) -> Twins:
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         keras.utils.set_random_seed(7)
         graph = compile(Source.read(str(path)))
         with keras_in(dtype):

@@ -171,17 +171,8 @@ def as_dtype(values: Array, wanted: Wanted) -> Any:
     dtype = wanted.dtype
     if dtype == "string":
         return values
-    target = getattr(torch, dtype)
     if dtypes.is_float(dtype):
-        narrow = np.float64 if dtype == "float64" else np.float32
-        with np.errstate(over="ignore"):
-            made = np.ascontiguousarray(values, narrow)
-        if values.dtype.itemsize > made.dtype.itemsize and not np.isfinite(made).all():
-            at = np.argwhere(np.isfinite(values) & ~np.isfinite(made))
-            if len(at):
-                fact = f"`{values[tuple(at[0])]:g}` does not fit {narrow.__name__}"
-                raise BadCell("bad-cell", int(at[0][0]), fact)
-        return torch.from_numpy(made).to(target)
+        return as_float(values, wanted)
     if values.dtype.kind == "f" and not (values == np.rint(values)).all():
         at = np.argwhere(values != np.rint(values))[0]
         raise BadCell("bad-cell", int(at[0]), f"`{values[tuple(at)]:g}` is not a whole number")
@@ -193,6 +184,21 @@ def as_dtype(values: Array, wanted: Wanted) -> Any:
     if wanted.below is not None and values.size:
         refuse_strangers(values, wanted, wanted.below)
     return torch.from_numpy(np.ascontiguousarray(values, dtype))
+
+
+def as_float(values: Array, wanted: Wanted) -> Any:
+    """The values as a tensor of the float dtype that is wanted."""
+    narrow = np.float64 if wanted.dtype == "float64" else np.float32
+    with np.errstate(over="ignore"):
+        made = np.ascontiguousarray(values, narrow)
+    if values.dtype.itemsize > made.dtype.itemsize and not np.isfinite(made).all():
+        at = np.argwhere(np.isfinite(values) & ~np.isfinite(made))
+        if len(at):
+            fact = f"`{values[tuple(at[0])]:g}` does not fit {narrow.__name__}"
+            raise BadCell("bad-cell", int(at[0][0]), fact)
+    if wanted.below is not None and made.size:  # an Embedding looks up what is before the point
+        refuse_strangers(np.trunc(made), wanted, wanted.below)
+    return torch.from_numpy(made).to(getattr(torch, wanted.dtype))
 
 
 def refuse_strangers(values: Array, wanted: Wanted, below: int) -> None:

@@ -85,7 +85,7 @@ class Synthetic:
         random = np.random.Generator(np.random.Philox(key=key))
         if wanted.dtype == "string":
             return sentences(random, shape)
-        if not dtypes.is_float(wanted.dtype):
+        if not dtypes.is_float(wanted.dtype) or wanted.below is not None:
             high = 2 if wanted.dtype == "bool" else wanted.high
             return random.integers(0, high, shape).astype(np.float32)
         if wanted.role == "input":

@@ -61,6 +61,8 @@ def call(part: Part, node: Node, faults: Faults) -> Call:
         elif name in FLAGS:
             if value is not False:
                 made.arguments[name] = value
+        elif part.kind == "GetItem" and name == "key":
+            made.arguments[name] = pieces(part, node, value, faults)
         elif not list(tensors(value)):
             made.arguments[name] = literal(value)
         elif isinstance(value, dict):
@@ -119,6 +121,28 @@ def operands(part: Part) -> tuple[str, ...]:
         return ("x1", "x2")
     takes: Any = None if cls is None else cls.takes
     return tuple(takes) if isinstance(takes, dict) else ("x",)
+
+
+def pieces(part: Part, node: Node, key: Any, faults: Faults) -> list[Any]:
+    """What a tensor is indexed with, one piece for each axis: `...` stands for those left out."""
+    listed = key if isinstance(key, list) else [key]
+    if list(tensors(listed)):
+        faults.refuse(part.name, "it is indexed by a tensor", "use keras.ops.take in its place")
+        return [":"]
+    if ... in listed:
+        at = listed.index(...)
+        shape = next(tensors(node.args)).shape or ()
+        taken = sum(one is not None and one is not ... for one in listed)
+        whole = [Slice(None, None, None)] * max(len(shape) - taken, 0)
+        listed = [*listed[:at], *whole, *listed[at + 1 :]]
+    found: list[Any] = literal(listed)
+    if found[:1] != [":"]:
+        faults.refuse(
+            part.name,
+            f"it takes a part of the batch, `{found[0] if found else ''}`",
+            "the first index is the batch's: take all of it, `x[:, ...]`",
+        )
+    return found
 
 
 def literal(value: Any) -> Any:

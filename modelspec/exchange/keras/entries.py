@@ -115,9 +115,6 @@ def tidied(part: Part) -> dict[str, Any]:
         config.pop("vocabulary_size", None)  # its vocabulary says it
         if part.kind == "StringLookup":
             config.pop("oov_method", None)  # it is for integers alone
-    if part.kind == "RandomShear":
-        for key in ("x_factor", "y_factor"):
-            config[key] = one_sided(config.get(key))
     return config
 
 
@@ -138,13 +135,6 @@ def zeros_left_out(layer: Any) -> Any:
         return layer
     kept = {k: v for k, v in layer["config"].items() if k != "zero_output_for_mask"}
     return {**layer, "config": kept}
-
-
-def one_sided(factor: Any) -> Any:
-    """[-0.2, 0.2], which Keras makes of 0.2, as 0.2."""
-    found = unpacked(factor)
-    symmetric = isinstance(found, list) and len(found) == 2 and found[0] == -found[1]
-    return found[1] if symmetric else found
 
 
 def last_axis(axis: Any, rank: int) -> Any:

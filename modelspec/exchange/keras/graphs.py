@@ -196,9 +196,13 @@ class Graph:
         names = Names(set())
         ends = self.model.outputs
         keys = list(ends) if isinstance(ends, dict) else None
+        made_by = [tensor.part for tensor in tensors(ends)]
         for at, tensor in enumerate(tensors(ends)):
-            text = self.text(tensor)
-            wanted = keys[at] if keys is not None and at < len(keys) else text
+            text = wanted = self.text(tensor)
+            if keys is not None and at < len(keys):
+                wanted = keys[at]
+            elif not self.path and made_by.count(tensor.part) == 1 and not tensor.index:
+                wanted = tensor.part  # Keras's name for it, whatever the call is called here
             found[names.free(wanted)] = text
         return found
 
@@ -236,9 +240,10 @@ class Graph:
 
     def call_name(self, part: Part, at: int, callee: str) -> str:
         """A name for a call: after what it is called on, where that is one thing."""
-        found = {self.text(tensor) for tensor in part.nodes[at].tensors()}
-        if len(found) == 1:
-            return self.names.free(f"{callee}_of_{found.pop()}")
+        read = part.nodes[at].tensors()
+        if len({self.text(tensor) for tensor in read}) == 1:
+            made_by = self.callees.get(read[0].part) or self.text(read[0])
+            return self.names.free(f"{callee}_of_{made_by}")
         return self.names.free(f"{callee}_{at + 1}")
 
     def graph_source(self, part: Part, node: Node) -> Any:

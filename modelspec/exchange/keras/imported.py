@@ -26,8 +26,12 @@ from modelspec.exchange.keras.weights import Matched
 from modelspec.exchange.motifs.spec import folded
 from modelspec.language.word import Reject
 from modelspec.model.graph import Graph
+from modelspec.source.diagnostics import Rejected
 from modelspec.source.text import Source
 from modelspec.source.tree import write
+
+#: What a model of Keras's may be compiled with, and a spec may not.
+MISFITS = ("loss-misfit", "metric-misfit")
 
 
 class Imported(NamedTuple):
@@ -57,7 +61,8 @@ def import_model(path: str, folder: str, description: str | None = None) -> Impo
                        notes=f"{path}: {type(error).__name__} {error}",
                        help="load the model in Keras and save it again") from error  # fmt: skip
     faults.stop()
-    text, graph = with_blocks(flat, header(saved, faults), folder, writer)
+    graph = fitting(flat, folder, faults)
+    text, graph = with_blocks(flat, graph, header(saved, faults), folder, writer)
     arrays = None
     if saved.weights is not None:
         arrays = Matched(graph, writer, saved.weights, faults).arrays(model)
@@ -66,17 +71,48 @@ def import_model(path: str, folder: str, description: str | None = None) -> Impo
     return Imported(folder, graph, faults.notes, arrays is not None)
 
 
-def with_blocks(flat: dict[str, Any], above: str, folder: str, writer: Writer) -> tuple[str, Graph]:
+def fitting(flat: dict[str, Any], folder: str, faults: Faults) -> Graph:
+    """The graph of a spec, without the losses and metrics of outputs that they do not fit."""
+    try:
+        return compiled(flat, folder)
+    except Rejected as rejected:
+        if not all(one.code in MISFITS for one in rejected.diagnostics):
+            raise
+    for name, asked in flat["outputs"].items():
+        try:
+            compiled({**flat, "outputs": {name: asked}}, folder)
+        except Rejected as rejected:
+            faults.note(f"the loss and metrics of `{name}` did not come along: "
+                        + rejected.diagnostics[0].message)  # fmt: skip
+            flat["outputs"][name] = {key: asked[key] for key in asked if key == "from"}
+    if not any(set(asked) - {"from"} for asked in flat["outputs"].values()):
+        flat["outputs"] = listed({n: one.get("from", n) for n, one in flat["outputs"].items()})
+    if not trains(flat):
+        flat.get("train", {}).pop("optimizer", None)
+    if not flat.get("train", True):
+        del flat["train"]
+    return compiled(flat, folder)
+
+
+def trains(flat: dict[str, Any]) -> bool:
+    asked = flat["outputs"]
+    return isinstance(asked, dict) and any("loss" in one for one in asked.values())
+
+
+def compiled(flat: dict[str, Any], folder: str) -> Graph:
+    return compile(Source(os.path.join(folder, "spec.yaml"), write(flat)))
+
+
+def with_blocks(
+    flat: dict[str, Any], graph: Graph, above: str, folder: str, writer: Writer
+) -> tuple[str, Graph]:
     """The text of a spec with its motifs as blocks, and its graph."""
-    path = os.path.join(folder, "spec.yaml")
-    text = above + write(flat)
-    graph = compile(Source(path, text))
     made = folded(flat, graph)
     if made is None:
-        return text, graph
+        return above + write(flat), graph
     writer.places = {part: made.path(place) for part, place in writer.places.items()}
     text = above + write(made.plain)
-    return text, compile(Source(path, text))
+    return text, compile(Source(os.path.join(folder, "spec.yaml"), text))
 
 
 def spec_of(saved: Saved, faults: Faults) -> tuple[Model, dict[str, Any], Writer]:
@@ -110,10 +146,13 @@ def ends(saved: Saved, faults: Faults, model: Any, outputs: dict[str, str]) -> d
     """`outputs` with losses and metrics, and `train`."""
     if not saved.compiled:
         return {"outputs": listed(outputs)}
-    compiled = Compiled(saved.compiled, faults)
-    keys = list(model.outputs) if isinstance(model.outputs, dict) else None
-    named = keys or [tensor.part for tensor in tensors(model.outputs)]
-    asked = compiled.outputs(dict(zip(named, outputs, strict=False)))
+    compiled = Compiled(saved.compiled, faults, saved.version)
+    keys = list(model.outputs) if isinstance(model.outputs, dict) else []
+    ends = zip(outputs, tensors(model.outputs), strict=True)
+    named = {name: [tensor.part] for name, tensor in ends}
+    for name, key in zip(outputs, keys, strict=False):
+        named[name].append(key)
+    asked = compiled.outputs(named)
     optimizer = compiled.optimizer()
     made: dict[str, Any] = {"outputs": listed(outputs)}
     if any(asked.values()):

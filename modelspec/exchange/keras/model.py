@@ -243,6 +243,8 @@ def revived(value: Any) -> Any:
         return Tensor(str(part), int(node), int(index), tuple(config.get("shape") or ()))
     if kind == "__slice__" and isinstance(config, dict):
         return Slice(config.get("start"), config.get("stop"), config.get("step"))
+    if kind == "__ellipsis__":
+        return ...
     if kind == "__tuple__":
         return [revived(one) for one in value.get("items") or config or []]
     if kind in ("__numpy__", "__tensor__") and isinstance(config, dict):

@@ -6,24 +6,28 @@ from typing import Any
 
 from modelspec.catalog.words import find, snake
 from modelspec.exchange.keras.faults import Faults
-from modelspec.exchange.keras.words import Unknown, arguments, rounded, short, word
+from modelspec.exchange.keras.words import Unknown, arguments, rounded, short, unpacked, word
 
 Plain = dict[str, Any]
+#: The names of outputs here -> those that Keras knows each by: its layer's, its key.
+Names = dict[str, list[str]]
 
 
 class Compiled:
     """The compile configuration of a model, of Keras 3 or 2."""
 
-    def __init__(self, written: Plain, faults: Faults) -> None:
+    def __init__(self, written: Plain, faults: Faults, version: str = "3") -> None:
         self.written, self.faults = written, faults
+        self.old = version.startswith("2")
 
-    def outputs(self, names: dict[str, str]) -> dict[str, Plain]:
-        """For each output its loss, loss weight and metrics; `names` are ours by Keras's."""
-        made: dict[str, Plain] = {name: {} for name in names.values()}
+    def outputs(self, names: Names) -> dict[str, Plain]:
+        """For each output its loss, loss weight and metrics."""
         losses = self.spread(self.written.get("loss"), names)
         weights = self.spread(self.written.get("loss_weights"), names)
-        metrics = self.spread(self.written.get("metrics"), names, listed=True)
-        for name in made:
+        metrics = self.spread(self.metrics(len(names)), names)
+        made: dict[str, Plain] = {}
+        for name in names:
+            made[name] = {}
             loss = self.loss(losses.get(name))
             if loss is not None:
                 made[name]["loss"] = loss
@@ -34,20 +38,30 @@ class Compiled:
             found = [one for one in found if one is not None]
             if found:
                 made[name]["metrics"] = found
-        if self.written.get("weighted_metrics"):
+        if any(flat(self.written.get("weighted_metrics"))):
             self.faults.note("its weighted metrics did not come along")
         return made
 
-    def spread(self, given: Any, names: dict[str, str], *, listed: bool = False) -> Plain:
+    def metrics(self, outputs: int) -> Any:
+        """The metrics as they are written; one list for every output as one for each."""
+        given = unpacked(self.written.get("metrics"))
+        if not isinstance(given, list):
+            return given
+        if outputs == 1:
+            return [flat(given)]
+        if len(given) == outputs and (not self.old or any(isinstance(one, list) for one in given)):
+            return given
+        return [given] * outputs
+
+    def spread(self, given: Any, names: Names) -> Plain:
         """What is given for each output: one for all, a list in order, or by name."""
-        ours = list(names.values())
+        given = unpacked(given)
         if isinstance(given, dict) and "class_name" not in given:
-            return {names[key]: value for key, value in given.items() if key in names}
-        if isinstance(given, list) and (not listed or nested(given, len(ours))):
-            return dict(zip(ours, given, strict=False))
-        if given is None:
-            return {}
-        return dict.fromkeys(ours, given)
+            return {ours: given[one] for ours, theirs in names.items() for one in theirs
+                    if one in given}  # fmt: skip
+        if isinstance(given, list):
+            return dict(zip(names, given, strict=False))
+        return {} if given is None else dict.fromkeys(names, given)
 
     def loss(self, written: Any) -> Any:
         try:
@@ -69,7 +83,8 @@ class Compiled:
         except Unknown as unknown:
             self.faults.note(f"a metric did not come along: {unknown.what}")
             return None
-        name = written.get("config", {}).get("name") if isinstance(written, dict) else None
+        config = written.get("config") if isinstance(written, dict) else None
+        name = config.get("name") if isinstance(config, dict) else None
         kind = made.get("type") if isinstance(made, dict) else made
         if isinstance(name, str) and isinstance(kind, str) and not standard(kind, name):
             made = {**(made if isinstance(made, dict) else {"type": made}), "name": name}
@@ -121,9 +136,11 @@ def standard(kind: str, name: str) -> bool:
     return name in (kind, snake(kind), getattr(cls, "name", None))
 
 
-def nested(given: list[Any], outputs: int) -> bool:
-    """Whether a list of metrics holds a list for each output."""
-    return len(given) == outputs and all(one is None or isinstance(one, list) for one in given)
+def flat(value: Any) -> list[Any]:
+    """The values in nested lists and mappings."""
+    if isinstance(value, dict) and "class_name" not in value:
+        value = list(value.values())
+    return [one for each in value for one in flat(each)] if isinstance(value, list) else [value]
 
 
 def as_list(value: Any) -> list[Any]:

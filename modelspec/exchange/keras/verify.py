@@ -10,7 +10,8 @@ import numpy as np
 
 from modelspec.exchange.keras.faults import rejected
 from modelspec.exchange.keras.hdf5 import Array
-from modelspec.model.graph import Graph
+from modelspec.language.dtypes import is_float
+from modelspec.model.graph import Graph, Program
 
 TOLERANCE = 1e-4
 SAMPLES, OPEN_SIZE = 2, 16
@@ -21,10 +22,11 @@ class Compared(NamedTuple):
 
     name: str
     difference: float
+    tolerance: float = TOLERANCE
 
     @property
     def fails(self) -> bool:
-        return not self.difference <= TOLERANCE
+        return not self.difference <= self.tolerance
 
 
 def verify(path: str, folder: str, description: str | None = None) -> list[Compared]:
@@ -36,17 +38,32 @@ def verify(path: str, folder: str, description: str | None = None) -> list[Compa
 
 
 def beside(model: Any, folder: str) -> list[Compared]:
-    """Each output of a model of Keras's and of a run."""
+    """Each output of a model of Keras's and of a run, both in full precision: where layers compute
+    in half of it, each rounds in its own way.
+    """
     from modelspec.engine import run as runs
+    from modelspec.exchange.export import NARROW
 
     run = runs.load(folder)
+    tolerance = max(NARROW.get(one, TOLERANCE) for one in dtypes(run.graph.program))
+    if run.cast is not None:
+        run.cast, model = None, precise(model)
     inputs = dict(drawn(run.graph))
     theirs = predicted(model, inputs)
     ours = run.predict(inputs)
     return [
-        Compared(name, apart(mine, other))
+        Compared(name, apart(mine, other), tolerance)
         for (name, mine), other in zip(ours.items(), theirs, strict=True)
     ]
+
+
+def dtypes(program: Program) -> Iterator[str]:
+    """What the layers of a graph say they compute in."""
+    yield "float32"
+    for step in program.steps:
+        yield step.definition.dtype or "float32"
+        if step.body is not None:
+            yield from dtypes(step.body)
 
 
 def loaded(path: str, description: str | None) -> Any:
@@ -78,6 +95,25 @@ def loaded(path: str, description: str | None) -> Any:
         ) from None  # fmt: skip
 
 
+def precise(model: Any) -> Any:
+    """A model whose layers compute in float32, with the same weights."""
+    import keras
+
+    written = keras.saving.serialize_keras_object(model)
+    made = keras.saving.deserialize_keras_object(unmixed(written), custom_objects=applications())
+    made.set_weights(model.get_weights())
+    return made
+
+
+def unmixed(written: Any) -> Any:
+    """What Keras writes of a model, without policies of mixed precision."""
+    if isinstance(written, dict):
+        return {key: unmixed(value) for key, value in written.items()}
+    if isinstance(written, list | tuple):
+        return type(written)(map(unmixed, written))
+    return "float32" if written in ("mixed_float16", "mixed_bfloat16") else written
+
+
 def applications() -> dict[str, Any]:
     """The layers of Keras's own reference applications that are not among its layers."""
     from keras.src.applications import convnext, inception_resnet_v2
@@ -99,11 +135,11 @@ def drawn(graph: Graph) -> Iterator[tuple[str, Array]]:
     for one in wanted.inputs(graph):
         dims = [d if isinstance(d, int) else sizes.setdefault(d, OPEN_SIZE) for d in one.shape]
         shape = (samples, *dims)
-        if one.dtype.startswith("float") or one.dtype == "bfloat16":
-            kind = "float32" if one.dtype == "bfloat16" else one.dtype
+        kind = "float32" if one.dtype == "bfloat16" else one.dtype
+        if is_float(kind) and one.below is None:
             yield one.name, generator.normal(size=shape).astype(kind)
         else:
-            yield one.name, generator.integers(0, max(one.high, 1), shape).astype(one.dtype)
+            yield one.name, generator.integers(0, max(one.high, 1), shape).astype(kind)
 
 
 def predicted(model: Any, inputs: dict[str, Array]) -> list[Array]:
@@ -117,9 +153,21 @@ def predicted(model: Any, inputs: dict[str, Array]) -> list[Array]:
     made = model(given, training=False)
     import keras
 
+    listed = as_described(getattr(model, "_outputs_struct", None), made)
+    return [keras.ops.convert_to_numpy(one) for one in listed]
+
+
+def as_described(struct: Any, made: Any) -> Iterator[Any]:
+    """The tensors of a model's outputs in the order of `struct`: Keras returns mappings sorted."""
     if isinstance(made, dict):
-        made = list(made.values())
-    return [keras.ops.convert_to_numpy(one) for one in keras.tree.flatten(made)]
+        for key in struct if isinstance(struct, dict) else made:
+            yield from as_described(struct[key] if isinstance(struct, dict) else None, made[key])
+    elif isinstance(made, list | tuple):
+        wanted = struct if isinstance(struct, list | tuple) else [None] * len(made)
+        for inner, one in zip(wanted, made, strict=True):
+            yield from as_described(inner, one)
+    else:
+        yield made
 
 
 def apart(mine: Array, other: Array) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from modelspec.catalog.layers.augmentation.images import Factor
 from modelspec.catalog.words import NOWHERE, Words, find, snake
 from modelspec.language.compound import Either, Entry, ListOf, Named, Sizes
 from modelspec.language.kinds import REQUIRED, Kind, Mismatch, Reported
@@ -59,7 +60,8 @@ def arguments(cls: type[Word], config: dict[str, Any], inside: Inside | None = N
         plain = converted(kind, value, inside)
         if not is_default(cls, key, plain):
             found[key] = plain
-    return found
+    # As the catalogue lists them: what must be said first.
+    return {key: found[key] for key in cls.arguments if key in found}
 
 
 #: What Keras 2 writes though it can be nothing else.
@@ -86,9 +88,28 @@ def converted(kind: Kind[Any], value: Any, inside: Inside | None) -> Any:
         return [inside(one) for one in value] if isinstance(value, list) else inside(value)
     if isinstance(kind, Sizes) and isinstance(value, list) and len(set(map(str, value))) == 1:
         return value[0]
-    if isinstance(kind, Int) and isinstance(value, list) and len(value) == 1:
+    if takes_one(kind) and isinstance(value, list) and len(value) == 1:
         return value[0]
+    if isinstance(kind, Factor):
+        value = one_sided(kind, value)
     return rounded(value)
+
+
+def takes_one(kind: Kind[Any]) -> bool:
+    """Whether an integer alone may stand for a list of one."""
+    return isinstance(kind, Int) or (isinstance(kind, Either) and any(map(takes_one, kind.kinds)))
+
+
+def one_sided(kind: Factor, value: Any) -> Any:
+    """[-0.2, 0.2], which Keras makes of 0.2, as 0.2 where that stands for both."""
+    if not isinstance(value, list) or len(value) != 2:
+        return value
+    words = Words(Report())
+    try:
+        whole = [kind.read(from_plain(one, NOWHERE), words, Word) for one in (value, value[1])]
+    except (Mismatch, Reported):
+        return value
+    return value[1] if whole[0] == whole[1] else value
 
 
 def rounded(value: Any) -> Any:
@@ -154,6 +175,8 @@ def word(group: str, value: Any) -> Any:
     if not isinstance(value, dict) or "class_name" not in value:
         raise Unknown(f"none of the {group}: {value!r:.60}")
     name, config = str(value["class_name"]), value.get("config")
+    if name == "function" and isinstance(config, str) and find(group, config):
+        return config  # Keras too looks among its own functions
     if name == "function" or not isinstance(config, dict):
         code = config if isinstance(config, str) else name
         raise Unknown(f"`{code}` is a function of your own")
