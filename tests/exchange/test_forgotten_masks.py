@@ -76,6 +76,7 @@ def test_a_dropout_hands_on_the_very_tensor_whose_mask_is_taken_off(tmp_path):
     assert "add_unmasked" in spec
 
 
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
 def test_a_model_that_is_called_with_a_mask_gives_it_back(tmp_path):
     words, x = embedded()

@@ -30,12 +30,14 @@ ARRAYS = (sources.NPZ, sources.NPY, sources.Digits, sources.DigitPairs, sources.
 class Learnt(NamedTuple):
     """What a run learnt besides weights: its encoders' states, and vocabularies by layers' paths.
 
-    `targets` are what a training script reads besides the inputs.
+    `targets` are what a training script reads besides the inputs; `raw` is whether it reads any of
+    them as rows.
     """
 
     encoders: Mapping[str, Any]
     vocabularies: Mapping[str, Any]
     targets: tuple[Wanted, ...] = ()
+    raw: bool = False
 
 
 class Encoding:
@@ -238,6 +240,8 @@ def takes_rows(graph: Graph, learnt: Learnt) -> bool:
     if any(graph.program.tensors[id].dtype == "string" for id in graph.program.inputs.values()):
         return True
     data = graph.spec.data
-    return bool(learnt.encoders) or (
-        data is not None and data.train is not None and not isinstance(data.train, ARRAYS)
+    return (
+        bool(learnt.encoders)
+        or learnt.raw
+        or (data is not None and data.train is not None and not isinstance(data.train, ARRAYS))
     )

@@ -30,9 +30,9 @@ def numbers(*cells: Any) -> Tensor:
     parts = []
     for cell in cells:
         values = number(cell)
-        part = torch.tensor(values)
+        part = torch.as_tensor(values)
         if part.is_floating_point():  # as exact as Python's own
-            part = torch.tensor(values, dtype=torch.float64)
+            part = torch.as_tensor(values, dtype=torch.float64)
         parts.append(part if len(cells) == 1 else (part if part.ndim else part[None]))
     return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
 

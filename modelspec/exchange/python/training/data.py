@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,10 +16,12 @@ from modelspec.engine.data.paths import files
 from modelspec.engine.data.prepare import split
 from modelspec.engine.data.sources import open_source, present
 from modelspec.exchange.python.encoding import cast
+from modelspec.exchange.python.training import readers
 from modelspec.exchange.python.training.lines import broken
 from modelspec.language.dtypes import is_integer
 from modelspec.model.graph import Graph
 
+DEF = re.compile(r"^def (\w+)", re.MULTILINE)
 #: What stands for a size that the model leaves open.
 OPEN = 32
 PACKAGED = (sources.Digits, sources.DigitPairs)
@@ -66,6 +69,18 @@ class Data:
         """Whether the arrays are NumPy's, and so the order of samples is the engine's."""
         return isinstance(self.spec.train, ARRAYS) and not self.is_images(self.spec.train)
 
+    @property
+    def sources(self) -> list[Any]:
+        """What is read: what it trains on, and what it validates on if that stands elsewhere."""
+        apart = self.spec.validation is not None and self.share is None
+        return [self.spec.train, self.spec.validation] if apart else [self.spec.train]
+
+    @property
+    def raw(self) -> bool:
+        """Whether any of it comes as rows."""
+        known = (*ARRAYS, sources.Synthetic)
+        return any(not isinstance(one, known) or self.is_images(one) for one in self.sources)
+
     @staticmethod
     def is_images(word: Any) -> bool:
         if isinstance(word, sources.Images):
@@ -80,16 +95,17 @@ class Data:
 
     def text(self) -> list[str]:
         """The functions that read, the last of them `data`."""
-        words = [self.spec.train]
-        if self.spec.validation is not None and self.share is None:
-            words.append(self.spec.validation)
-        texts: dict[str, None] = {}
+        texts: dict[str, str] = {}  # by the name of the function
         calls = []
-        for word in words:
+        for word in self.sources:
             made, call = self.source(word)
-            texts |= dict.fromkeys(made)
+            for text in made:
+                name = own = DEF.findall(text)[0]
+                while texts.setdefault(own, text) != text:
+                    own += "_to_validate"
+                    text, call = (re.sub(rf"\b{name}\b(?=\()", own, one) for one in (text, call))
             calls.append(call)
-        return [*texts, self.data(calls)]
+        return [*texts.values(), self.data(calls)]
 
     def data(self, calls: list[str]) -> str:
         lines = ["def data() -> tuple[Samples, Samples | None]:",
@@ -116,24 +132,30 @@ class Data:
         if isinstance(word, sources.Synthetic):
             return [self.synthetic()], f"synthetic({word.samples})"
         if self.is_images(word):
-            return [self.images(word), ENCODED], f"encoded({self.listed('images', word)})"
+            places = ", ".join(f"HERE / {self.path(path)}" for path in files(word))
+            return [self.images(word), readers.ENCODED], f"encoded(list(images({places})))"
         if isinstance(word, ARRAYS):
             reader, call = self.arrays(word)
             if self.encoded:
-                more = [JOINED] if call.startswith("joined") else []
-                return [reader, *more, ROWS_OF, ENCODED], f"encoded(rows_of({call}))"
-            more = [JOINED] if call.startswith("joined") else []
+                more = [readers.JOINED] if call.startswith("joined") else []
+                return [
+                    reader,
+                    *more,
+                    readers.ROWS_OF,
+                    readers.ENCODED,
+                ], f"encoded(rows_of({call}))"
+            more = [readers.JOINED] if call.startswith("joined") else []
             return [reader, *more, self.samples()], f"tensors_of({call})"
         kind = type(word)
         reader = {
             sources.CSV: self.delimited, sources.TSV: self.delimited, sources.JSONL: self.lines,
             sources.Parquet: self.table, sources.Arrow: self.table,
         }[kind](word)  # fmt: skip
-        return [reader, ENCODED], f"encoded({self.listed('rows', word)})"
+        return [reader, readers.ENCODED], f"encoded({self.listed(word)})"
 
-    def listed(self, function: str, word: Any) -> str:
+    def listed(self, word: Any) -> str:
         """The rows of all files of a source, as an expression."""
-        calls = [f"*{function}(HERE / {self.path(path)})" for path in files(word)]
+        calls = [f"*rows(HERE / {self.path(path)})" for path in files(word)]
         if len(calls) == 1:
             return f"list({calls[0][1:]})"
         return f"[{', '.join(calls)}]"
@@ -160,10 +182,13 @@ class Data:
         if isinstance(word, sources.NPY):
             loose = [path for path in listed if path.endswith(".npy'")]
             if loose:
-                return NPY_FILES, f"arrays({', '.join(f'HERE / {path}' for path in listed)})"
-            reader = NPY.format(columns=columns)
+                return (
+                    readers.NPY_FILES,
+                    f"arrays({', '.join(f'HERE / {path}' for path in listed)})",
+                )
+            reader = readers.NPY.format(columns=columns)
         else:
-            reader = NPZ.format(columns=columns)
+            reader = readers.NPZ.format(columns=columns)
         calls = [f"arrays(HERE / {path})" for path in listed]
         return reader, calls[0] if len(calls) == 1 else f"joined([{', '.join(calls)}])"
 
@@ -190,19 +215,19 @@ class Data:
         self.imports.add("import csv")
         names = "" if word.header else f", {list(self.rows.columns)}"
         delimiter = "" if word.delimiter == "," else f", delimiter={word.delimiter!r}"
-        return CSV.format(more=names + delimiter)
+        return readers.CSV.format(more=names + delimiter)
 
     def lines(self, word: Any) -> str:
         self.imports.add("import json")
-        return JSONL
+        return readers.JSONL
 
     def table(self, word: Any) -> str:
         columns = list(dict.fromkeys(c for one in self.wanted for c in one.columns))
         if isinstance(word, sources.Parquet):
             self.imports.add("import pyarrow.parquet")
-            return PARQUET.format(columns=columns)
+            return readers.PARQUET.format(columns=columns)
         self.imports.add("import pyarrow.ipc")
-        return ARROW.format(columns=columns)
+        return readers.ARROW.format(columns=columns)
 
     def images(self, word: Any) -> str:
         self.imports.add("from PIL import Image")
@@ -217,7 +242,10 @@ class Data:
         named = all(one.encode is not None for one in self.wanted if "label" in one.columns)
         mode, channels = ("RGB", 3) if settings.mode == "rgb" else ("L", 1)
         label = "path.parent.name" if named else "names.index(path.parent.name)"
-        return IMAGES.format(mode=mode, channels=channels, resized=resized, label=label)
+        classes = "" if named else readers.CLASSES
+        return readers.IMAGES.format(
+            mode=mode, channels=channels, resized=resized, label=label, classes=classes
+        )
 
     # -- random numbers ---------------------------------------------------------------------
 
@@ -227,7 +255,7 @@ class Data:
                  "    draw = torch.Generator().manual_seed(SEED)"]  # fmt: skip
         columns = [column for one in self.readings for column in one.columns]
         if columns:
-            lines += SENTENCES
+            lines += readers.SENTENCES
             cells = ", ".join(f"{column!r}: sentence()" for column in dict.fromkeys(columns))
             lines.append(f"    rows = [{{{cells}}} for _ in range(count)]")
         lines.append("    return {")
@@ -253,73 +281,3 @@ class Data:
             outer = ", ".join(["count", *map(str, dims[:-1])])
             return f"torch.eye({dims[-1]})[torch.randint({dims[-1]}, ({outer},), generator=draw)]"
         return f"torch.randint(2, ({size},), generator=draw){cast(one.dtype)}"
-
-
-NPZ = '''def arrays(path: Path) -> dict[str, np.ndarray]:
-    """The columns of an .npz file."""
-    with np.load(path) as file:
-        return {{column: file[column] for column in {columns}}}'''
-
-NPY = '''def arrays(folder: Path) -> dict[str, np.ndarray]:
-    """The columns of a folder of .npy files."""
-    return {{column: np.load(folder / f"{{column}}.npy") for column in {columns}}}'''
-
-NPY_FILES = '''def arrays(*paths: Path) -> dict[str, np.ndarray]:
-    """The columns that stand in .npy files of their own."""
-    return {path.stem: np.load(path) for path in paths}'''
-
-JOINED = '''def joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The samples of several files, one after the other."""
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}'''
-
-ROWS_OF = '''def rows_of(arrays: dict[str, np.ndarray]) -> list[dict]:
-    """Arrays as rows."""
-    columns = {name: values.tolist() for name, values in arrays.items()}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]'''
-
-CSV = '''def rows(path: Path) -> Iterator[dict]:
-    """The rows of a text file, cells by their columns."""
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        yield from csv.DictReader(file{more})'''
-
-JSONL = '''def rows(path: Path) -> Iterator[dict]:
-    """The rows of a file that has an object a line."""
-    with open(path, encoding="utf-8") as file:
-        for line in file:
-            if line.strip():
-                yield json.loads(line)'''
-
-PARQUET = '''def rows(path: Path) -> list[dict]:
-    """The rows of a Parquet file."""
-    return pyarrow.parquet.read_table(path, columns={columns}).to_pylist()'''
-
-ARROW = '''def rows(path: Path) -> list[dict]:
-    """The rows of an Arrow file."""
-    return pyarrow.ipc.open_file(path).read_all().select({columns}).to_pylist()'''
-
-IMAGES = '''def images(folder: Path) -> Iterator[dict]:
-    """The images of a folder, class by class: a sub-folder each."""
-    endings = {{".png", ".jpg", ".jpeg", ".bmp", ".gif"}}
-    paths = [path for path in folder.glob("*/*") if path.suffix.lower() in endings]
-    names = sorted({{path.parent.name for path in paths}})
-    if all(name.isdigit() for name in names):
-        names.sort(key=lambda name: (float(name), name))
-    for path in sorted(paths):
-        image = Image.open(path).convert("{mode}"){resized}
-        pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
-        yield {{
-            "image": pixels.view(image.height, image.width, {channels}),
-            "label": {label},
-        }}'''
-
-ENCODED = '''def encoded(rows: list[dict]) -> Samples:
-    """Rows as the tensors that the model and its losses take."""
-    made = [encode(row) | targets(row) for row in rows]
-    return {name: together([one[name] for one in made]) for name in made[0]}'''
-
-SENTENCES = [
-    "    def sentence() -> str:",
-    "        numbers = torch.randint(100, (8,), generator=draw).tolist()",
-    '        return " ".join(f"word{number}" for number in numbers)',
-    "",
-]

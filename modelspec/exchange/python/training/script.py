@@ -56,7 +56,7 @@ def told(run: Run, path: str) -> Told:
     refuse_name(path)
     data = Data(graph, os.path.dirname(path), stem)
     targets = tuple(one for one in data.wanted if one.role != "input")
-    learnt = Learnt(run.encoders, run.learnt, targets)
+    learnt = Learnt(run.encoders, run.learnt, targets, data.raw)
     made = export_python.source_of(run.module, path, learnt, undone(graph))
     report = Report()
     known = export_python.vocabularies(run.module.runner)
