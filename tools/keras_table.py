@@ -77,6 +77,28 @@ DIFFERS |= {
 DIFFERS["layers.Bidirectional"] = (
     "`stateful` with `return_state` too, where Keras fails to make masks"
 )
+DIFFERS |= {
+    f"layers.AveragePooling{n}D": "with `padding: same`, cells of padding never count; on torch "
+    "Keras counts some" for n in (1, 2, 3)
+}  # fmt: skip
+DIFFERS |= {
+    f"layers.{name}": "over any axes; on torch Keras takes the last ones, or fails"
+    for name in ("LayerNormalization", "RMSNormalization")
+}
+DIFFERS["layers.Softmax"] = "over axes behind the batch; a mask of the leading axes is spread too"
+DIFFERS["layers.UnitNormalization"] = "over axes behind the batch"
+DIFFERS["layers.Concatenate"] = "along axes behind the batch"
+DIFFERS["layers.UpSampling2D"] = "with `lanczos3` and `lanczos5`, which Keras lacks on torch"
+DIFFERS["layers.MultiHeadAttention"] = (
+    "masks over several axes of positions too, where Keras fails; `flash_attention` is a hint"
+)
+DIFFERS["layers.GroupQueryAttention"] = (
+    "values of another width than the query's too, which Keras's functional API refuses"
+)
+MASKED = "a mask counts beside initial states too, where Keras finds none"
+for name in ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"):
+    DIFFERS[f"layers.{name}"] += f"; {MASKED}"
+DIFFERS["layers.Bidirectional"] += f"; {MASKED}"
 for name in ("LSTM", "GRU"):
     DIFFERS[f"layers.{name}"] += "; `use_cudnn` is refused: the fastest kernel that fits is used"
 DIFFERS |= {
@@ -121,6 +143,8 @@ def lines() -> Iterator[str]:
     yield ""
     yield f"Every public name of Keras {keras.__version__} in these groups, and what it is here."
     yield "What is the same is held to Keras itself by the tests: values, gradients, refusals."
+    yield "Integers and booleans are computed with as floats, also where one of Keras's kernels for"
+    yield "torch knows none; sizes that are unknown before data comes are checked when it comes."
     for group in MODULES:
         names = public(group)
         yield ""

@@ -16,6 +16,13 @@ class Regularizer(Word):
         """Why a weight of this shape cannot be penalised so; None where it can."""
         return None
 
+    def check_activity(self, outputs: list[Shape]) -> None:
+        """Refuse what a layer gives, the batch left out, where it cannot be penalised so."""
+        for shape in outputs:
+            misfit = self.misfit((None, *shape))
+            if misfit is not None:
+                raise Reject("activity_regularizer", misfit.message, misfit.help)
+
 
 class L1(Regularizer):
     """`l1 * sum(|x|)`."""

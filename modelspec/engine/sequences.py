@@ -12,7 +12,10 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from modelspec.engine.data.wanted import refuse
 from modelspec.engine.lowering import Masked
+from modelspec.language.layer import Layer
+from modelspec.language.shapes import show
 
 States = tuple[Tensor, ...]
 Scanned = tuple[Sequence[Tensor], States]
@@ -93,6 +96,19 @@ def over_time(
     shown = mask if zero_masked else seen > 0
     held = torch.where(over(shown, traces[0]), steps_at(traces[0], seen - 1), 0)
     return Ran(held if p.return_sequences else held[:, 0], tuple(ends))
+
+
+def refuse_misplaced(p: Layer, mask: Tensor, sizes: Sequence[int]) -> None:
+    """Refuse a mask that does not lie over the axes behind the batch that it is for."""
+    found = tuple(mask.shape[1:])
+    if found == tuple(sizes):
+        return
+    refuse(
+        "shapes-differ",
+        f"`{p.title()}` is given a mask of {show(found)}, and wants one of {show(sizes)}",
+        p.__dict__.get("span"),
+        help=("a Masking layer masks all axes of its input but the last",),
+    )
 
 
 def backwards(mask: Tensor | None) -> Tensor | None:

@@ -71,10 +71,13 @@ class Steps:
             outputs = self.outputs(step, layer, inputs, arguments, call)
             if outputs is None:
                 return None
+            penalty = getattr(layer, "activity_regularizer", None)
+            if penalty is not None:
+                penalty.check_activity(outputs)
             step.flops = self.flops(step, layer, outputs, inputs)
             return Made(
                 outputs,
-                layer.dtypes(step.compute, *kinds),
+                self.dtypes(step, kinds),
                 list(layer.weights(*inputs)),
                 list(layer.carried(*inputs)),
             )
@@ -83,6 +86,14 @@ class Steps:
         except Clash as clash:
             self.clash(clash, call, arguments, program)
         return None
+
+    @staticmethod
+    def dtypes(step: Step, kinds: list[Any]) -> list[str]:
+        """The dtypes that a layer gives; a wrapper's are what its body gives."""
+        body = step.body
+        if body is None:
+            return step.layer.dtypes(step.compute, *kinds)
+        return [body.tensors[id].dtype for id in body.outputs.values()]
 
     def put(self, step: Step, arguments: list[Any], made: Made, program: Program) -> list[Tensor]:
         """Add the step to the program, with the tensors that it makes."""

@@ -103,10 +103,11 @@ class MultiHeadAttention(Layer):
 
     def axes(self, rank: int) -> tuple[int, ...]:
         """The axes attended over, for tensors of that rank (the batch counted, as axis 0)."""
-        if not self.attention_axes:
+        if self.attention_axes is None:
             return tuple(range(1, rank - 1))
         axes = tuple(axis if axis >= 0 else rank + axis for axis in self.attention_axes)
-        if len(set(axes)) < len(axes) or not all(0 < axis < rank - 1 for axis in axes):
+        within = all(0 < axis < rank - 1 for axis in axes)
+        if not axes or len(set(axes)) < len(axes) or not within:
             raise Reject(
                 "attention_axes",
                 f"{self.attention_axes} are not axes between the batch (0) and the features "
@@ -126,6 +127,7 @@ class MultiHeadAttention(Layer):
         attention_mask: Shape | None = None,
     ) -> Any:
         self.fit(query, value, value if key is None else key)
+        self.fit_band(len(query) + 1)
         scores = self.scores(query, value)
         if attention_mask is not None:
             self.fit_mask(attention_mask, scores, len(self.axes(len(query) + 1)))
@@ -158,6 +160,17 @@ class MultiHeadAttention(Layer):
                     join_shapes((query[axis],), (value[axis],))
                 except Clash as clash:
                     raise Reject("", f"axis {axis + 1} is not attended over, and {clash}") from None
+
+    def fit_band(self, rank: int) -> None:
+        """Refuse an order of positions where they lie on several axes."""
+        for argument in ("use_causal_mask", "sliding_window"):
+            if self.__dict__[argument] and len(self.axes(rank)) > 1:
+                raise Reject(
+                    argument,
+                    f"`{argument}` wants one axis of positions, and here are "
+                    f"{len(self.axes(rank))}",
+                    "choose it: attention_axes: 1",
+                )
 
     def fit_mask(self, mask: Shape, scores: Shape, attended: int) -> None:
         """Refuse a mask that does not lie over the scores, with or without their heads."""

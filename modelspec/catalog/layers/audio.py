@@ -68,8 +68,10 @@ class MelSpectrogram(Layer):
         if isinstance(samples, int) and samples <= self.fft_length // 2:
             raise Reject("fft_length", f"a signal of {samples} is too short for a transform of "
                          f"{self.fft_length}: it sees half of that beyond each end")  # fmt: skip
-        columns = samples // self.sequence_stride + 1 if isinstance(samples, int) else None
-        return (self.num_mel_bins, columns)
+        if not isinstance(samples, int):
+            return (self.num_mel_bins, None)
+        beyond = 2 * (self.fft_length // 2) - self.fft_length  # one sample less if it is odd
+        return (self.num_mel_bins, (samples + beyond) // self.sequence_stride + 1)
 
     def flops(self, output: Shape, x: Shape) -> int | None:
         count, bins = size(output), self.fft_length // 2 + 1

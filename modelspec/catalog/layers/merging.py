@@ -66,10 +66,10 @@ def _apart(left: Shape, right: Shape) -> int:
 
 
 def merged_dtype(compute: str, inputs: Sequence[str]) -> str:
-    """Integers stay integers, the widest of them; with a float among them all are floats."""
+    """Integers stay integers that hold all values; with a float among them all are floats."""
     if any(dtypes.is_float(one) for one in inputs):
         return compute
-    return max(inputs, key=lambda one: dtypes.BYTES[one])
+    return dtypes.promote(list(inputs))
 
 
 class Add(Merge):
@@ -82,6 +82,16 @@ class Subtract(Merge):
     def shape(self, inputs: list[Shape]) -> Shape:
         two(inputs)
         return super().shape(inputs)
+
+    def dtypes(self, compute: str, inputs: Sequence[str]) -> list[str]:
+        made = super().dtypes(compute, inputs)
+        if made == ["bool"]:
+            raise Reject(
+                "",
+                "it takes numbers, and both inputs are bool",
+                "{type: ops.NotEqual} says where two differ",
+            )
+        return made
 
 
 class Multiply(Merge):

@@ -218,11 +218,3 @@ class TimeDistributed(Layer):
             names: tuple[str, ...] = inside.layer.returns()
             return names
         return tuple(inside.body.outputs)
-
-    def dtypes(self, compute: str, *inputs: Any) -> list[str]:
-        if self.layer.layer is not None:
-            inside = self.layer.layer
-            joins = any(port.many for port in inside.ports())
-            made: list[str] = inside.dtypes(compute, *([list(inputs)] if joins else inputs))
-            return made
-        return super().dtypes(compute, *inputs)

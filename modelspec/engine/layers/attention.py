@@ -209,12 +209,11 @@ def over_scores(mask: Tensor, axes: Axes, rank: int) -> Tensor:
 
 
 def band(axes: Axes, query: Tensor, value: Tensor, *, causal: bool, reach: int | None) -> Tensor:
-    """Which pairs are near enough, by their places on the first axis: (queries, values)."""
-    rows = torch.arange(query.shape[1], device=query.device)[:, None]
-    columns = torch.arange(value.shape[1], device=query.device)
-    near = rows >= columns if causal else (rows - columns).abs() < (reach or 0)
-    ones = [1] * (len(axes) - 1)
-    return near.reshape(query.shape[1], *ones, value.shape[1], *ones)
+    """Which pairs are near enough, by their places on the one axis attended over."""
+    (axis,) = axes
+    rows = torch.arange(query.shape[axis], device=query.device)[:, None]
+    columns = torch.arange(value.shape[axis], device=query.device)
+    return rows >= columns if causal else (rows - columns).abs() < (reach or 0)
 
 
 def as_pairs(mask: Tensor, axes: Axes, query: Tensor, value: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ def cell(
     gates = project(x, w.kernel, drops.inputs)  # (batch, gates * units)
     if p.use_bias:
         gates = gates + (w.bias[0] if w.bias.ndim == 2 else w.bias)
-    made = STEPS[type(layer)](layer, w, drops.state)(gates, tuple(states))
+    made = STEPS[type(layer)](layer, w, drops.state)(gates, tuple(s.to(x.dtype) for s in states))
     return (made[0], *made)
 
 

@@ -30,6 +30,7 @@ from modelspec.engine.sequences import (
     handed_on,
     leave,
     over_time,
+    refuse_misplaced,
 )
 from modelspec.engine.spatial import grid, ungrid
 
@@ -71,11 +72,22 @@ def read(
     shape: tuple[Any, ...] = (x.shape[0], *p.state(tuple(x.shape[1:])))
     states = as_states(initial, x, shape, 2)
     drops = NO_DROPS if random is None else draw(p, x, shape, random)
+    if mask is not None and mask.ndim > 2:
+        refuse_misplaced(p, mask, (x.shape[1], *shape[1:-1]))
+        return of_cells(p, scan(p, w, x, states, drops, mask), mask, zero_masked=zero_masked)
 
     def scanned(x: Tensor, whole: bool) -> Scanned:
         return scan(p, w, x, states, drops)
 
     return over_time(p, scanned, x, states, mask, zero_masked=zero_masked)
+
+
+def of_cells(p: ConvLSTM, ran: Scanned, mask: Tensor, *, zero_masked: bool) -> Ran:
+    """What a scan left under a mask of cells, (batch, time, ...): zeros until one is first seen."""
+    traces, finals = ran
+    shown = mask if zero_masked else mask.cumsum(1) > 0
+    hidden = torch.where(shown.unsqueeze(-1), traces[0], 0)
+    return Ran(hidden if p.return_sequences else hidden[:, -1], finals)
 
 
 def draw(p: ConvLSTM, x: Tensor, state: tuple[Any, ...], random: Random) -> Drops:
@@ -89,9 +101,15 @@ def draw(p: ConvLSTM, x: Tensor, state: tuple[Any, ...], random: Random) -> Drop
     return Drops(factors(p.dropout, step), factors(p.recurrent_dropout, state))
 
 
-def scan(p: ConvLSTM, w: Any, x: Tensor, states: States, drops: Drops) -> Scanned:
-    """Both states over time, (batch, time, ...) each, and the last ones."""
+def scan(
+    p: ConvLSTM, w: Any, x: Tensor, states: States, drops: Drops, mask: Tensor | None = None
+) -> Scanned:
+    """Both states over time, (batch, time, ...) each, and the last ones.
+
+    Where `mask`, (batch, time, ...), is false, a cell of the states stays as it is.
+    """
     steps = x.shape[1]
+    sees_at: Sequence[Any] = [None] * steps if mask is None else mask.unsqueeze(-1).unbind(1)
     folded = [factor.repeat_interleave(steps, 0) for factor in drops.inputs]
     inputs = through(p.of_inputs, x.flatten(0, 1), w.kernel, folded,
                      w.bias if p.use_bias else None)  # fmt: skip
@@ -99,12 +117,17 @@ def scan(p: ConvLSTM, w: Any, x: Tensor, states: States, drops: Drops) -> Scanne
     hidden, cell = states
     channels = 1 if p.data_format == "channels_first" else -1
     passed = []
-    for step in inputs.unbind(1):
+    for step, sees in zip(inputs.unbind(1), sees_at, strict=True):
+        before = hidden, cell
         gates = step + through(p.of_state, hidden, w.recurrent_kernel, drops.state, None)
         take, keep, new, show = gates.chunk(4, channels)
         take, keep, show = (activate(p.recurrent_activation, g) for g in (take, keep, show))
         cell = keep * cell + take * activate(p.activation, new)
         hidden = show * activate(p.activation, cell)
+        if sees is not None:
+            hidden, cell = (
+                torch.where(sees, new, old) for new, old in zip((hidden, cell), before, strict=True)
+            )
         passed.append((hidden, cell))
     traces = [torch.stack(each, 1) for each in zip(*passed, strict=True)]
     return traces, (hidden, cell)

@@ -55,7 +55,8 @@ def add(p: Add, w: Any, xs: list[Tensor], *, masks: Sequence[Any]) -> Masked:
 
 @lowers(Subtract)
 def subtract(p: Subtract, w: Any, xs: list[Tensor], *, masks: Sequence[Any]) -> Masked:
-    left, right = aligned(xs)
+    common = torch.promote_types(xs[0].dtype, xs[1].dtype)  # torch subtracts no booleans
+    left, right = (x.to(common) for x in aligned(xs))
     return Masked(left - right, either(of_port(masks, xs)))
 
 

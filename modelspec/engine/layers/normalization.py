@@ -32,16 +32,16 @@ def batch_normalization(
     training: bool,
     mask: Tensor | None,
     update: Update,
+    compute: torch.dtype = torch.float32,
 ) -> Tensor:
-    wide = widened(x)
+    wide, own = widened(x), x.dtype if x.is_floating_point() else compute
     gamma, beta = affine(p, w, wide)
     mean = w.moving_mean.detach().to(wide.dtype)
     variance = w.moving_variance.detach().to(wide.dtype)
     axis = p.axis % x.ndim
     if training and p.renorm:
         now, spread = moments(wide, mask, axis)
-        y = renormalized(p, w, wide, now, spread, update)
-        return y.to(x.dtype) if x.is_floating_point() else y
+        return renormalized(p, w, wide, now, spread, update).to(own)
     if training and mask is not None:
         now, spread = moments(wide, mask, axis)
         y = scaled(wide, now, spread, gamma, beta, axis, p.epsilon)
@@ -59,7 +59,7 @@ def batch_normalization(
     if training:
         update("moving_mean", mean.lerp(now.detach(), 1 - p.momentum))
         update("moving_variance", variance.lerp(spread.detach(), 1 - p.momentum))
-    return y.to(x.dtype) if x.is_floating_point() else y
+    return y.to(own)
 
 
 def widened(x: Tensor) -> Tensor:
@@ -146,7 +146,9 @@ def scaled(
 
 
 @lowers(LayerNormalization)
-def layer_normalization(p: LayerNormalization, w: Any, x: Tensor) -> Tensor:
+def layer_normalization(
+    p: LayerNormalization, w: Any, x: Tensor, *, compute: torch.dtype = torch.float32
+) -> Tensor:
     wide = widened(x)
     axes = [axis + 1 for axis in p.over(tuple(x.shape[1:]))]
     gamma, beta = affine(p, w, wide)
@@ -154,11 +156,13 @@ def layer_normalization(p: LayerNormalization, w: Any, x: Tensor) -> Tensor:
     moved = wide if axes == last else wide.movedim(axes, last)
     y = F.layer_norm(moved, moved.shape[-len(axes) :], gamma, beta, p.epsilon)
     y = y if axes == last else y.movedim(last, axes)
-    return y.to(x.dtype) if x.is_floating_point() else y
+    return y.to(x.dtype if x.is_floating_point() else compute)
 
 
 @lowers(GroupNormalization)
-def group_normalization(p: GroupNormalization, w: Any, x: Tensor) -> Tensor:
+def group_normalization(
+    p: GroupNormalization, w: Any, x: Tensor, *, compute: torch.dtype = torch.float32
+) -> Tensor:
     wide = widened(x)
     gamma, beta = affine(p, w, wide)
     if gamma is None and beta is not None:
@@ -166,7 +170,7 @@ def group_normalization(p: GroupNormalization, w: Any, x: Tensor) -> Tensor:
     moved = wide.movedim(p.axis, 1)  # (batch, features, ...)
     groups = moved.shape[1] if p.groups == -1 else p.groups
     y = torch.group_norm(moved, groups, gamma, beta, p.epsilon).movedim(1, p.axis)
-    return y.to(x.dtype) if x.is_floating_point() else y
+    return y.to(x.dtype if x.is_floating_point() else compute)
 
 
 @lowers(RMSNormalization)
@@ -182,12 +186,14 @@ def rms_normalization(p: RMSNormalization, w: Any, x: Tensor) -> Tensor:
 
 
 @lowers(UnitNormalization)
-def unit_normalization(p: UnitNormalization, w: Any, x: Tensor) -> Tensor:
+def unit_normalization(
+    p: UnitNormalization, w: Any, x: Tensor, *, compute: torch.dtype = torch.float32
+) -> Tensor:
     wide = widened(x)
     axes = [axis + 1 for axis in p.over(tuple(x.shape[1:]))]
     # The bound keeps a vector of zeros at zero, and its gradient finite.
     y = wide * wide.square().sum(axes, keepdim=True).clamp_min(1e-24).rsqrt()
-    return y.to(x.dtype) if x.is_floating_point() else y
+    return y.to(x.dtype if x.is_floating_point() else compute)
 
 
 @lowers(SpectralNormalization)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from modelspec.catalog.layers import pooling as declared
 from modelspec.engine.lowering import lowers
+from modelspec.engine.sequences import refuse_misplaced
 from modelspec.engine.spatial import grid, lifted, same, ungrid
 
 Pools = dict[int, Callable[..., Tensor]]
@@ -41,7 +42,27 @@ def largest(p: declared.Pooling, w: Any, x: Tensor) -> Tensor:
 def mean(p: declared.Pooling, w: Any, x: Tensor) -> Tensor:
     # Torch's kernel for volumes knows no half precision on a CPU.
     wide = x.float() if p.rank == 3 and x.dtype in (torch.float16, torch.bfloat16) else x
+    if p.padding == "same" and p.rank == 3 and overhangs(p, wide):
+        return mean_of_seen(p, wide).to(x.dtype)
     return pooled(p, wide, MEAN[p.rank], count_include_pad=False).to(x.dtype)
+
+
+def overhangs(p: declared.Pooling, x: Tensor) -> bool:
+    """Whether the window is larger than the volume, which torch's kernel for volumes refuses."""
+    sizes = zip(grid(p, x).shape[2:], p.pool_size, strict=True)
+    return any(isinstance(length, int) and size > length for length, size in sizes)
+
+
+def mean_of_seen(p: declared.Pooling, x: Tensor) -> Tensor:
+    """The mean over padding by hand, divided by the share of each window that is no padding."""
+    x = grid(p, x)  # (batch, channels, depth, height, width)
+    size, steps = lifted(p, p.pool_size), lifted(p, p.steps)
+    around = [same(*axis) for axis in zip(x.shape[2:], size, steps, strict=True)]
+    edges = [cells for pair in reversed(around) for cells in pair]
+    whole, share = (
+        MEAN[p.rank](F.pad(one, edges), size, steps) for one in (x, torch.ones_like(x[:1, :1]))
+    )
+    return ungrid(p, whole / share)
 
 
 def pooled(p: declared.Pooling, x: Tensor, pool: Callable[..., Tensor], **more: Any) -> Tensor:
@@ -100,6 +121,7 @@ def mean_over_time(
     if mask is None:
         return global_mean(p, w, x, compute=compute)
     axis, kept = space(p), x.dtype if x.is_floating_point() else compute
+    refuse_misplaced(p, mask, x.shape[axis[0] : axis[0] + 1])
     there = mask.unsqueeze(1 if p.data_format == "channels_first" else 2)  # (batch, time, 1)
     total = floats(x).where(there, 0).sum(axis, keepdim=p.keepdims)
     count = there.to(total.dtype).sum(axis, keepdim=p.keepdims)

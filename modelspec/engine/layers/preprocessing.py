@@ -51,6 +51,8 @@ def resizing(p: Resizing, w: Any, x: Tensor) -> Tensor:
     made = ungrid(p, resized(p, wide))
     if x.is_floating_point():
         return made.to(x.dtype)
+    if x.dtype == torch.bool:
+        return made.bool()
     limits = torch.iinfo(x.dtype)
     return made.round().clamp(limits.min, limits.max).to(x.dtype)
 

@@ -167,13 +167,17 @@ def lstm_step(p: LSTM, w: Any, factors: Sequence[Tensor]) -> Step:
 def gru_step(p: GRU, w: Any, factors: Sequence[Tensor]) -> Step:
     units = p.units
 
+    def each_alone(both: Tensor) -> list[Tensor]:
+        # An activation such as softmax runs over the units of one gate.
+        return [activate(p.recurrent_activation, gate) for gate in both.chunk(2, 1)]
+
     def step_after(x: Tensor, states: States) -> States:
         update_reset, candidate = torch.split(x, [2 * units, units], 1)
         inner = project(states[0], w.recurrent_kernel, factors)
         if p.use_bias:
             inner = inner + w.bias[1]
         gates, product = torch.split(inner, [2 * units, units], 1)
-        update, reset = activate(p.recurrent_activation, update_reset + gates).chunk(2, 1)
+        update, reset = each_alone(update_reset + gates)
         new = activate(p.activation, candidate + reset * product)
         return (update * states[0] + (1 - update) * new,)
 
@@ -181,7 +185,7 @@ def gru_step(p: GRU, w: Any, factors: Sequence[Tensor]) -> Step:
         update_reset, candidate = torch.split(x, [2 * units, units], 1)
         of_gates, of_candidate = torch.split(w.recurrent_kernel, [2 * units, units], 1)
         gates = project(states[0], of_gates, factors[:2])
-        update, reset = activate(p.recurrent_activation, update_reset + gates).chunk(2, 1)
+        update, reset = each_alone(update_reset + gates)
         product = project(reset * states[0], of_candidate, factors[2:])
         new = activate(p.activation, candidate + product)
         return (update * states[0] + (1 - update) * new,)

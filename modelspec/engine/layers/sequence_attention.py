@@ -43,8 +43,10 @@ def attention(
     training: bool,
     masks: Masks,
     random: Random,
+    compute: torch.dtype = torch.float32,
 ) -> Masked:
-    key = value if key is None else key
+    query, value = query.to(compute), value.to(compute)  # integers too
+    key = value if key is None else key.to(compute)
     if p.score_mode == "dot":
         scores = query @ key.transpose(1, 2)  # (batch, time, other time)
         scores = scores * w.scale if p.use_scale else scores
@@ -66,8 +68,10 @@ def additive_attention(
     training: bool,
     masks: Masks,
     random: Random,
+    compute: torch.dtype = torch.float32,
 ) -> Masked:
-    bent = torch.tanh(sums(query, value if key is None else key))
+    query, value = query.to(compute), value.to(compute)  # integers too
+    bent = torch.tanh(sums(query, value if key is None else key.to(compute)))
     scores = bent @ w.scale if p.use_scale else bent.sum(-1)
     return mixed(p, scores, query, value, masks, random if training else None)
 
