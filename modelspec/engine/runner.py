@@ -15,6 +15,7 @@ from modelspec.engine.handing import cast, first_mask, gather, place, reads
 from modelspec.engine.learnt import Learnt, not_adapted
 from modelspec.engine.logits import undone
 from modelspec.engine.lowering import Masked, lowering
+from modelspec.engine.misfit import misfit
 from modelspec.engine.random import Draws
 from modelspec.engine.regularizers import penalty
 from modelspec.engine.texts import placed_on
@@ -107,13 +108,14 @@ class Runner:
         owners: Mapping[str, Owner],
         parted: frozenset[int] = frozenset(),
         learnt: Learnt | None = None,
+        graph: Graph | None = None,
     ) -> None:
         """`parted` are the tensors that are also wanted without their last activation; `learnt`
         are the vocabularies of the layers that learn some.
         """
         known = Learnt({}) if learnt is None else learnt
         texts = {one.id for one in program.tensors if one.dtype == "string"}
-        self.size = len(program.tensors)
+        self.size, self.graph = len(program.tensors), graph
         self.inputs, self.outputs = program.inputs, program.outputs
         self.each_alone: bool
         self.in_order: bool
@@ -137,7 +139,7 @@ class Runner:
 
     @staticmethod
     def of(graph: Graph, learnt: Learnt | None = None) -> Runner:
-        return Runner(graph.program, graph.owners, undone(graph), learnt)
+        return Runner(graph.program, graph.owners, undone(graph), learnt, graph)
 
     def __call__(
         self,
@@ -157,7 +159,10 @@ class Runner:
         for name, id in self.inputs.items():
             values[id] = inputs[name]
         masks: list[Tensor | None] = [None] * self.size
-        self.run(shared, values, masks)
+        try:
+            self.run(shared, values, masks)
+        except (RuntimeError, ValueError) as error:
+            raise (misfit(self.graph, inputs) or error) from None
         return Outcome(values, masks, shared.updates, shared.penalties, shared.logits)
 
     def run(self, shared: Pass, values: list[Any], masks: list[Tensor | None]) -> None:

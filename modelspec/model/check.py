@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from modelspec.language import dtypes, shapes
-from modelspec.language.shapes import Clash
+from modelspec.language.shapes import Clash, Shape
 from modelspec.model.advice import on_input
 from modelspec.model.env import LOST, Env, flat
 from modelspec.model.graph import Graph, Program, Tensor
@@ -21,15 +22,19 @@ MOST_STEPS = 200_000
 MOST_PARAMETERS = 10**12
 
 
-def check(spec: Spec) -> Graph:
-    """The graph of a spec; raises `Rejected` with every fault found, those of the spec included."""
+def check(spec: Spec, sizes: Mapping[str, Shape] | None = None) -> Graph:
+    """The graph of a spec; raises `Rejected` with every fault found, those of the spec included.
+
+    `sizes` are the shapes that data has, by input, in the place of the declared ones.
+    """
     report = Report()
     report.add(spec.faults)
     checker = Checker(spec, report)
     graph = checker.graph
     env = Env()
     for one in spec.body.inputs:
-        made = graph.program.tensor(one.name, one.shape, one.dtype or "float32", one.span)
+        shape = (sizes or {}).get(one.name, one.shape)
+        made = graph.program.tensor(one.name, shape, one.dtype or "float32", one.span)
         env.values[one] = [made]
         graph.program.inputs[one.name] = made.id
     checker.refuse_endless(spec.body)

@@ -103,9 +103,10 @@ class MultiHeadAttention(Layer):
 
     def axes(self, rank: int) -> tuple[int, ...]:
         """The axes attended over, for tensors of that rank (the batch counted, as axis 0)."""
-        if self.attention_axes is None:
+        given: Any = self.attention_axes  # may be None
+        if given is None:
             return tuple(range(1, rank - 1))
-        axes = tuple(axis if axis >= 0 else rank + axis for axis in self.attention_axes)
+        axes = tuple(axis if axis >= 0 else rank + axis for axis in given)
         within = all(0 < axis < rank - 1 for axis in axes)
         if not axes or len(set(axes)) < len(axes) or not within:
             raise Reject(

@@ -50,7 +50,7 @@ def mean(p: declared.Pooling, w: Any, x: Tensor) -> Tensor:
 def overhangs(p: declared.Pooling, x: Tensor) -> bool:
     """Whether the window is larger than the volume, which torch's kernel for volumes refuses."""
     sizes = zip(grid(p, x).shape[2:], p.pool_size, strict=True)
-    return any(isinstance(length, int) and size > length for length, size in sizes)
+    return any(type(length) is int and size > length for length, size in sizes)
 
 
 def mean_of_seen(p: declared.Pooling, x: Tensor) -> Tensor:
