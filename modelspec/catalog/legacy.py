@@ -46,8 +46,6 @@ def written_out(called: re.Match[str], known: list[str]) -> tuple[str, ...]:
 
 def theirs(group: str, name: str) -> tuple[str, ...]:
     """A help line for a name that is another tool's, or another group's; none for a slip."""
-    from modelspec.catalog.words import names
-
     called = CALLED.fullmatch(name)
     bare = called["name"] if called else name
     foreign: tuple[str, ...] = ()
@@ -57,7 +55,8 @@ def theirs(group: str, name: str) -> tuple[str, ...]:
     if ours and bare[:1].islower() and group != "layers":
         ours = tuple(_snaked(group, one) for one in ours)
     if not ours and bare != name:
-        ours = tuple(own for own in names(group) if _folded(own) == _folded(bare))
+        own = _own_by_folded(group).get(_folded(bare))
+        ours = () if own is None else (own,)
     if ours or foreign:
         logits = LOGITS if bare in FROM_LOGITS else ()
         return (*_or((*ours, *foreign)), *logits)
@@ -66,26 +65,26 @@ def theirs(group: str, name: str) -> tuple[str, ...]:
 
 def same(name: str) -> list[str]:
     """The layer that is called so in other letters: `leaky_relu`."""
-    own = _layers_by_folded().get(_folded(name))
+    own = _own_by_folded("layers").get(_folded(name))
     return [] if own is None else [own]
 
 
 @cache
-def _layers_by_folded() -> dict[str, str]:
+def _own_by_folded(group: str) -> dict[str, str]:
     from modelspec.catalog.words import names
 
-    return {_folded(own): own for own in names("layers")}
+    return {_folded(own): own for own in names(group)}
 
 
 def _of_another_group(name: str) -> tuple[str, ...]:
     """A layer's name that is an activation's or an operation's."""
-    from modelspec.catalog.words import find, names, snake
+    from modelspec.catalog.words import find, snake
 
     if same(name):
         return ()
-    for own in names("activations"):
-        if _folded(own) == _folded(name):
-            return (f"write {{type: Activation, activation: {snake(own)}}}",)
+    activation = _own_by_folded("activations").get(_folded(name))
+    if activation is not None:
+        return (f"write {{type: Activation, activation: {snake(activation)}}}",)
     return _or((f"ops.{name}",)) if find("layers", f"ops.{name}") is not None else ()
 
 

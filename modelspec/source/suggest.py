@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from functools import lru_cache
+from itertools import chain, islice
+from operator import itemgetter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
 MOST = 3
 LONGEST = 64  # longer words are no typing mistakes, and cost time
 LOOKS = 1000  # of thousands of names, those of other lengths are left out
+EDITS = 3  # more of them make another word
+CLOSEST = 20  # names whose letters differ least are compared letter by letter
 SHORTEST = 4  # one edit away from a shorter word may be another
 
 
@@ -22,7 +26,8 @@ class Candidates:
 
     def __init__(self, words: Iterable[str] = ()) -> None:
         self.by_folded: dict[str, list[str]] = {}
-        self.by_length: dict[int, list[tuple[str, frozenset[str]]]] = {}
+        #: length -> the letters -> the folded words that are made of them
+        self.by_length: dict[int, dict[int, list[str]]] = {}
         self.in_order: list[str] = []
         for word in dict.fromkeys(words):
             self._lay_out(word)
@@ -39,22 +44,24 @@ class Candidates:
     def _lay_out(self, word: str) -> None:
         folded = _folded(word)
         if folded not in self.by_folded:
-            self.by_length.setdefault(len(folded), []).append((folded, frozenset(folded)))
+            alike = self.by_length.setdefault(len(folded), {})
+            alike.setdefault(_letters(folded), []).append(folded)
         self.by_folded.setdefault(folded, []).append(word)
 
-    def within(self, word: str, most: int) -> Iterator[str]:
+    def within(self, word: str, most: int) -> list[str]:
         """The folded candidates that may be at most so many edits away; not all of very many."""
-        letters = frozenset(word)
-        looked = 0
-        for length in sorted(range(1, len(word) + most + 1), key=lambda n: abs(n - len(word))):
-            if abs(length - len(word)) > most or looked > LOOKS:
-                return
-            alike = self.by_length.get(length, ())
-            looked += len(alike)
-            for folded, theirs in alike[:LOOKS]:
+        letters, looked = _letters(word), 0
+        found: list[tuple[int, list[str]]] = []
+        for far in sorted(range(-most, most + 1), key=abs):
+            alike = self.by_length.get(len(word) + far, {})
+            for theirs in islice(alike, max(0, LOOKS - looked)):
                 # Each edit takes away at most one letter that the other word has not.
-                if len(letters - theirs) <= most and len(theirs - letters) <= most:
-                    yield folded
+                differ = (letters ^ theirs).bit_count()
+                if differ <= 2 * most:
+                    found.append((differ + abs(far), alike[theirs]))
+            looked += len(alike)
+        found.sort(key=itemgetter(0))
+        return list(islice(chain.from_iterable(group for _, group in found), CLOSEST))
 
     def beginning(self, word: str) -> Iterator[str]:
         """Those that begin with the word, and those that it begins with."""
@@ -90,20 +97,34 @@ def _nearest(word: str, known: Candidates) -> tuple[str, ...]:
     folded = _folded(word)
     if not folded:
         return ()
-    # `_score` allows an edit in three letters of the shorter word.
-    near = {*known.within(folded, max(1, len(folded) // 3)), *known.beginning(folded)}
-    scored = []
-    for other in near:
-        score = _score(folded, other)
-        if score is not None:
-            same = known.by_folded[other]
-            scored += [(score, one.lower() != word.lower(), one) for one in same]
-    scored.sort()
+    scores = {other: float(edits) for other, edits in _edits(folded, known).items()}
+    if folded in known.by_folded:
+        scores[folded] = 0.0
+    for other in known.beginning(folded):
+        more = abs(len(folded) - len(other)) / 16
+        scores.setdefault(other, 1.0 + more)
+    scored = sorted(
+        (score, one.lower() != word.lower(), one)
+        for other, score in scores.items()
+        for one in known.by_folded[other]
+    )
     if not scored:
         return ()
     # Beside a near-certain match, far ones only distract.
     reach = scored[0][0] + 1.0 if scored[0][0] else 0.0
     return tuple(candidate for score, _, candidate in scored if score <= reach)[:MOST]
+
+
+@lru_cache(maxsize=1024)
+def _edits(word: str, known: Candidates) -> dict[str, int]:
+    """The folded candidates that are few edits away, and how many."""
+    found = {}
+    for other in known.within(word, allowed(len(word))):
+        most = allowed(min(len(word), len(other)))
+        edits = distance(word, other, most)
+        if edits <= most and edits < len(word):
+            found[other] = edits
+    return found
 
 
 def did_you_mean(word: str, candidates: Iterable[str] | Candidates) -> tuple[str, ...]:
@@ -119,28 +140,32 @@ def _folded(word: str) -> str:
     return word.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
-def _score(word: str, candidate: str) -> float | None:
-    """0 for the same word, the edit distance for a near one, None for any other."""
-    if word == candidate:
-        return 0.0
-    most = max(1, min(len(word), len(candidate)) // 3)
-    if abs(len(word) - len(candidate)) <= most:
-        edits = distance(word, candidate, most)
-        if edits <= most and edits < len(word):
-            return float(edits)
-    longer, shorter = (word, candidate) if len(word) > len(candidate) else (candidate, word)
-    if len(shorter) >= 3 and longer.startswith(shorter):
-        return 1.0 + (len(longer) - len(shorter)) / 16
-    return None
+def allowed(length: int) -> int:
+    """The most edits between words of which the shorter is so long: one in three letters."""
+    return max(1, min(length // 3, EDITS))
+
+
+def _letters(word: str) -> int:
+    """The letters that a word is made of, a bit for each; 39 tells a-z and 0-9 apart."""
+    held = 0
+    for char in word:
+        held |= 1 << ord(char) % 39
+    return held
 
 
 def distance(a: str, b: str, most: int) -> int:
     """Damerau-Levenshtein distance (adjacent swaps count one); `most + 1` when it is larger."""
+    if abs(len(a) - len(b)) > most:
+        return most + 1
+    while a and b and a[0] == b[0]:
+        a, b = a[1:], b[1:]
     before: list[int] = []
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):
-        last, before, row = before, row, [i] + [0] * len(b)
-        for j, y in enumerate(b, 1):
+        last, before, row = before, row, [i] + [most + 1] * len(b)
+        # What is further from the diagonal is too many edits away.
+        for j in range(max(1, i - most), min(len(b), i + most) + 1):
+            y = b[j - 1]
             best = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (x != y))
             if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
                 best = min(best, last[j - 2] + 1)
@@ -162,9 +187,8 @@ def certain(
         return None
     reach: dict[int, list[str]] = {0: [], 1: []}
     known = _candidates(candidates)
-    for other in known.within(folded, 1):
-        edits = distance(folded, other, 1) if len(other) >= SHORTEST else 2
-        if edits <= 1:
+    for other, edits in _edits(folded, known).items():
+        if edits <= 1 and len(other) >= SHORTEST:
             reach[edits] += known.by_folded[other]
     meant = reach[0] or reach[1]
     if len(meant) != 1 or meant[0] in taken or _digits(word) != _digits(meant[0]):

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from itertools import islice, permutations
+
 import pytest
 
-from modelspec.source.suggest import did_you_mean, distance, nearest
+from modelspec.source.suggest import CLOSEST, Candidates, did_you_mean, distance, nearest
 
 WORDS = [
     "units", "use_bias", "activation", "activity_regularizer", "kernel_size", "kernel_initializer",
@@ -48,6 +50,13 @@ def test_a_suggestion_is_a_question():
 ])  # fmt: skip
 def test_a_swap_of_neighbours_is_one_edit(a, b, edits):
     assert distance(a, b, 9) == edits
+
+
+def test_of_very_many_names_of_the_same_letters_few_are_compared_the_likeliest_first():
+    names = ["".join(letters) for letters in islice(permutations("abcdefgh"), 5000)]
+    near = Candidates([*names, "abcdefgi"]).within("abcdefgij", 3)
+    assert len(near) == CLOSEST == 20
+    assert near[0] == "abcdefgi"
 
 
 def test_a_distance_beyond_the_bound_is_given_up():
