@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from modelspec.catalog.their_arguments import ARGUMENTS, NOTES, SECTIONS, VALUES
+from modelspec.catalog.their_arguments import ARGUMENTS, NOTES, SECTIONS, TOP_NOTES, VALUES
 from modelspec.catalog.theirs import FROM_LOGITS, LOGITS, TORCH, TYPES
 from modelspec.language.kinds import Named, Sizes
 from modelspec.source.suggest import did_you_mean, nearest
-from modelspec.source.tree import Scalar
+from modelspec.source.tree import Mapping, Scalar
 
 if TYPE_CHECKING:
     from modelspec.language.kinds import Kind
@@ -28,20 +28,26 @@ def word_meant(group: str, name: str, known: Iterable[str]) -> tuple[str, ...]:
     if name in ("None", "none", "nil"):
         return ("write null, or leave it out",)
     called = CALLED.fullmatch(name)
-    written = written_out(called, list(known)) if called and called["given"] else ()
+    written = written_out(group, called, list(known)) if called and called["given"] else ()
     found = written or theirs(group, name) or did_you_mean(name, known)
     return found or (did_you_mean(called["name"], known) if called else ())
 
 
-def written_out(called: re.Match[str], known: list[str]) -> tuple[str, ...]:
+def written_out(group: str, called: re.Match[str], known: list[str]) -> tuple[str, ...]:
     """A help line for a call as Python has it: `Dense(units=64)` is {type: Dense, units: 64}."""
+    from modelspec.catalog.words import find
+
     name = called["name"]
     near = nearest(name, [*known, *map(str.lower, known)])
     given = [part.split("=", 1) for part in called["given"].split(",") if "=" in part]
     if not near or not given:
         return ()
-    listed = ", ".join(f"{key.strip()}: {value.strip()}" for key, value in given)
-    return (f"write {{type: {name if name in known else near[0]}, {listed}}}",)
+    own = name if name in known else near[0]
+    cls = find(group, own)
+    taken = list(cls.arguments) if cls is not None else []
+    ours = [(next(iter(_theirs(key.strip(), taken)), key.strip()), value) for key, value in given]
+    listed = ", ".join(f"{key}: {value.strip()}" for key, value in ours)
+    return (f"write {{type: {own}, {listed}}}",)
 
 
 def theirs(group: str, name: str) -> tuple[str, ...]:
@@ -88,6 +94,32 @@ def _of_another_group(name: str) -> tuple[str, ...]:
     return _or((f"ops.{name}",)) if find("layers", f"ops.{name}") is not None else ()
 
 
+def type_meant(group: str, node: Mapping) -> tuple[str, ...]:
+    """A help line for a mapping without `type`: a word is its key, `Adam: {...}`, or a value."""
+    from modelspec.catalog.words import find
+
+    named = [one for one in node.entries if find(group, one.key.text) is not None]
+    around = [one for one in named if isinstance(one.value, Mapping)]
+    if len(around) > 1:
+        listed = (_typed(one.key.text, one.value.entries) for one in around)  # type: ignore[union-attr]
+        return (f"write a list: [{', '.join(listed)}]",)
+    for one in node.entries:
+        rest = [other for other in node.entries if other is not one]
+        if isinstance(one.value, Scalar) and find(group, one.value.text) is not None:
+            return (f"write {_typed(one.value.text, rest)}",)
+        if one in named:
+            given = one.value.entries if isinstance(one.value, Mapping) else rest
+            return (f"write {_typed(one.key.text, given)}",)
+    return ()
+
+
+def _typed(name: str, entries: list[Entry]) -> str:
+    """`{type: Adam, learning_rate: 0.1}`, with what stands on one line of the entries."""
+    plain = [one for one in entries if one.value.span.line == one.value.span.end_line]
+    given = [f"{one.key.text}: {one.value.span.text}" for one in plain]
+    return "{" + ", ".join([f"type: {name}", *given]) + "}"
+
+
 def argument_meant(name: str, known: Iterable[str]) -> tuple[str, ...]:
     """A help line for an unknown argument or key, the same way."""
     known = list(known)
@@ -96,7 +128,7 @@ def argument_meant(name: str, known: Iterable[str]) -> tuple[str, ...]:
         return _or(ours)
     if "train" in known and "layers" in known and _is_trained_with(name):
         return (f"it stands in `train`: train: {{{name}: ...}}",)
-    note = NOTES.get(name)
+    note = (TOP_NOTES.get(name) if "layers" in known else None) or NOTES.get(name)
     return (note,) if note is not None else did_you_mean(name, known)
 
 
@@ -139,8 +171,8 @@ def value_meant(key: str, kind: Kind[Any], node: Node) -> tuple[str, ...]:
     ours = VALUES.get(key, {}).get(value) if not isinstance(value, bool) else None
     if ours is not None:
         return _or((ours,))
-    if text == "None":
-        return ("write `null`",)
+    if text in ("None", "none", "nil"):
+        return ("write `null`" if kind.null else "leave it out",)
     sizes = re.fullmatch(r"(\d{1,9})[x×*](\d{1,9})", text)
     if sizes and isinstance(kind, Sizes):
         return (f"write [{sizes[1]}, {sizes[2]}]",)

@@ -199,7 +199,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 _RATE = "the rate is the optimizer's: optimizer: {type: Adam, learning_rate: 0.001}"
 _SHAPES = "leave it out: shapes stand in `inputs: {name: [shape]}` at the top"
 _OUTPUT = "it belongs to an output: outputs: {name: {loss: mse, metrics: [mae]}}"
-_LAYERS = "calls stand in `layers`, in order; `from` says what each is called on"
+_ACCUMULATE = "it is the optimizer's: optimizer: {type: Adam, gradient_accumulation_steps: 4}"
+_FOLDER = "leave it out: `modelspec train --run FOLDER` chooses"
 _SIZES = (
     "in_features", "in_channels", "input_size", "num_features", "input_dim", "input_length",
 )  # fmt: skip
@@ -250,12 +251,28 @@ NOTES: dict[str, str] = {
     "loss": _OUTPUT,
     "losses": _OUTPUT,
     "metrics": _OUTPUT,
-    "nc": "the number of classes is the `units` of the last layer",
-    "backbone": _LAYERS,
-    "neck": _LAYERS,
-    "head": _LAYERS,
-    "nodes": _LAYERS,
+    "validation_split": "it stands in `data`: data: {train: ..., validation: 0.2}",
+    "validation_data": "it stands in `data`: data: {train: ..., validation: ...}",
+    "early_stopping": "it is a callback: callbacks: [{type: EarlyStopping, patience: 3}]",
+    "workers": _LOADER,
+    "gradient_accumulation": _ACCUMULATE,
+    "gradient_accumulation_steps": _ACCUMULATE,
+    "accumulate_grad_batches": _ACCUMULATE,
+    "log_dir": _FOLDER,
+    "output_dir": _FOLDER,
+    "save_dir": _FOLDER,
+    "gpus": "leave it out: `modelspec train --device` chooses",
+    "accelerator": "leave it out: `modelspec train --device` chooses",
     "path": "write data: rows.csv, or data: {train: rows.csv, validation: 0.2}",
+}
+
+#: the same at the top of a spec
+TOP_NOTES: dict[str, str] = {
+    "nc": "the number of classes is the `units` of the last layer",
+    **dict.fromkeys(
+        ("backbone", "neck", "head", "nodes"),
+        "calls stand in `layers`, in order; `from` says what each is called on",
+    ),
 }
 
 #: what others write for a value -> what stands for it here
@@ -265,6 +282,7 @@ VALUES: dict[str, dict[object, str]] = {
         "16-mixed": "float16", "mixed_float16": "float16", "mixed": "float16",
         "bf16": "bfloat16", "bf16-mixed": "bfloat16", "mixed_bfloat16": "bfloat16",
         32: "float32", "32": "float32", "fp32": "float32", "single": "float32",
+        64: "float32", "64": "float32", "float64": "float32", "double": "float32",
     },
     "padding": {0: "valid", "none": "valid", "SAME": "same", "VALID": "valid"},
     "mode": {"minimize": "min", "maximize": "max"},

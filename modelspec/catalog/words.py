@@ -61,7 +61,7 @@ def _styled(group: str, classes: bool) -> list[str]:
 
 
 def _is_class(name: str) -> bool:
-    return name.rpartition(".")[2][:1].isupper()
+    return name.partition("(")[0].rpartition(".")[2][:1].isupper()
 
 
 def find(group: str, name: str) -> type[Word] | None:
@@ -103,21 +103,20 @@ class Words:
             raise Mismatch("this is a list", node)
         name = node.get("type")
         if not isinstance(name, Scalar) or not isinstance(name.value, str):
-            self.report.error(
-                "missing-key",
-                f"one of the {group} is written as a name or as `{{type: Name, ...}}`",
-                node.span,
-                "this has no `type`",
-                help=next((f"write {{type: {name}}}" for name in self.named(group, node)), ""),
-            )
+            self.no_type(group, node)
             raise Reported
         return self.called(group, name, [e for e in node.entries if e.key.text != "type"], node)
 
-    @staticmethod
-    def named(group: str, node: Mapping) -> list[str]:
-        """The words of a group that the keys or values of a mapping name."""
-        texts = [e.value.text for e in node.entries if isinstance(e.value, Scalar)]
-        return [text for text in (*texts, *node.keys()) if find(group, text) is not None]
+    def no_type(self, group: str, node: Mapping) -> None:
+        from modelspec.catalog.legacy import type_meant
+
+        self.report.error(
+            "missing-key",
+            f"one of the {group} is written as a name or as `{{type: Name, ...}}`",
+            node.span,
+            "this has no `type`",
+            help=type_meant(group, node),
+        )
 
     def called(
         self, group: str, name: Scalar, entries: list[Entry] | tuple[()], place: Node
@@ -187,13 +186,14 @@ class Words:
     ) -> dict[str, Any]:
         """The arguments that are written and right; `spans` gets the places of all known ones."""
         values: dict[str, Any] = {}
-        taken = {entry.key.text for entry in entries}
-        for entry in entries:
+        known = [entry for entry in entries if entry.key.text in cls.arguments]
+        if len(known) < len(entries):
+            for entry in entries:
+                if entry.key.text not in cls.arguments:
+                    self.unknown_argument(cls, entry, entries)
+        for entry in known:
             key = entry.key.text
-            kind = cls.arguments.get(key)
-            if kind is None:
-                self.unknown_argument(cls, entry, taken)
-                continue
+            kind = cls.arguments[key]
             spans[key] = entry.value.span
             try:
                 values[key] = kind.read(entry.value, self, cls)
@@ -210,8 +210,7 @@ class Words:
                 pass
         return values
 
-    @staticmethod
-    def value_meant(key: str, kind: Kind[Any], node: Node) -> tuple[str, ...]:
+    def value_meant(self, key: str, kind: Kind[Any], node: Node) -> tuple[str, ...]:
         from modelspec.catalog.legacy import value_meant
 
         return value_meant(key, kind, node)
@@ -239,11 +238,14 @@ class Words:
             help=rejected.help,
         )
 
-    def unknown_argument(self, cls: type[Word], entry: Entry, taken: set[str]) -> None:
+    def unknown_argument(
+        self, cls: type[Word], entry: Entry, entries: list[Entry] | tuple[()]
+    ) -> None:
         from modelspec.catalog.legacy import argument_meant, comma_meant
 
         known = [*cls.arguments, *self.beside(cls)]
-        near = argument_meant(entry.key.text, known)
+        inside = self.inside(entry, entries)
+        near = inside or argument_meant(entry.key.text, known)
         listed = ", ".join(f"`{k}`" for k in cls.arguments)
         self.report.error(
             "unknown-argument",
@@ -253,8 +255,27 @@ class Words:
             help=comma_meant(entry)
             or near
             or (f"it takes {listed}" if listed else "it takes no arguments"),
-            fix=respelled(entry.key.text, entry.key.span, known, taken),
+            fix=None
+            if inside
+            else respelled(
+                entry.key.text, entry.key.span, known, {one.key.text for one in entries}
+            ),
         )
+
+    def inside(self, entry: Entry, entries: list[Entry] | tuple[()]) -> tuple[str, ...]:
+        """Help for an argument that stands beside the layer inside, which takes it. That the layer
+        then lacks it is no further fault.
+        """
+        for one in entries:
+            name = one.value.get("type") if isinstance(one.value, Mapping) else one.value
+            if not isinstance(name, Scalar) or one.key.text not in ("layer", "cell"):
+                continue
+            cls = find("layers", name.text)
+            if cls is not None and entry.key.text in cls.arguments:
+                self.report.spoilt.add(name.span)
+                mend = f"{one.key.text}: {{type: {name.text}, {entry.key.text}: ...}}"
+                return (f"it belongs to the layer inside: {mend}",)
+        return ()
 
     def missing_argument(self, cls: type[Word], key: str, name: Span) -> None:
         kind = cls.arguments[key]

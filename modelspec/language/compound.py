@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from modelspec.language.values import REQUIRED, Int, Kind, Mismatch, Reader, arithmetic, fact
+from modelspec.language.values import (
+    REQUIRED,
+    Int,
+    Kind,
+    Mismatch,
+    Reader,
+    Reported,
+    arithmetic,
+    fact,
+)
+from modelspec.source.scalars import plain
 from modelspec.source.tree import Mapping, Node, Scalar, Sequence
 
 
@@ -39,10 +49,22 @@ class ListOf(Kind[list[Any]]):
         if isinstance(node, Sequence):
             if self.length is not None and len(node.items) != self.length:
                 raise Mismatch(f"this has {len(node.items)}", node)
-            return [self.item.read(item, reader, owner) for item in node.items]
+            return self.items(node, reader, owner)
         if self.single:
             return [self.item.read(node, reader, owner)]
-        raise Mismatch(fact(node), node)
+        raise Mismatch(fact(node), node, bracketed(node))
+
+    def items(self, node: Sequence, reader: Reader, owner: Any) -> list[Any]:
+        """Each item's value; what is wrong with one keeps none of the others from being read."""
+        found, wrong = [], []
+        for item in node.items:
+            try:
+                found.append(self.item.read(item, reader, owner))
+            except (Mismatch, Reported) as fault:
+                wrong.append(fault)
+        if wrong:
+            raise next((one for one in wrong if isinstance(one, Mismatch)), wrong[0])
+        return found
 
     def noun(self) -> str:
         count = "" if self.length is None else f"{self.length} items, "
@@ -107,7 +129,7 @@ class Dims(Kind[tuple[Any, ...]]):
     def dim(self, node: Node) -> Any:
         if isinstance(node, Scalar):
             value = node.value
-            if value is None:
+            if node.is_null:
                 return None
             if isinstance(value, int) and not isinstance(value, bool):
                 if value < self.lowest:
@@ -155,6 +177,8 @@ class Named(Kind[Any]):
         self.group = group
 
     def value(self, node: Node, reader: Reader, owner: Any) -> Any:
+        if isinstance(node, Scalar) and isinstance(plain(node.text), int | float):
+            raise Mismatch(fact(node), node)  # a number in quotes is no name
         return reader.word(self.group, node)
 
     def noun(self) -> str:
@@ -175,13 +199,14 @@ class Either(Kind[Any]):
         self.kinds = kinds
 
     def value(self, node: Node, reader: Reader, owner: Any) -> Any:
-        last: Mismatch | None = None
+        wrong: list[Mismatch] = []
         for kind in self.kinds:
             try:
                 return kind.read(node, reader, owner)
             except Mismatch as mismatch:
-                last = mismatch
-        raise Mismatch(fact(node), node, last.help if last else ())
+                wrong.append(mismatch)
+        best = next((one for one in wrong if one.meant is not None), wrong[-1])
+        raise Mismatch(fact(node), node, best.help, best.meant if best.node is node else None)
 
     def noun(self) -> str:
         return " or ".join(kind.describe() for kind in self.kinds)

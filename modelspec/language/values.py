@@ -102,7 +102,7 @@ class Kind(Generic[T]):
 
     def read(self, node: Node, reader: Reader, owner: Any) -> Any:
         """The value at `node`; raises Mismatch. `owner` is the word's class."""
-        if self.null and isinstance(node, Scalar) and node.value is None:
+        if self.null and isinstance(node, Scalar) and node.is_null:
             return None
         return self.value(node, reader, owner)
 
@@ -167,16 +167,33 @@ class Number(Kind[T]):
             return Mismatch(fact(node), node)
         meant = plain(node.text.rstrip(", ")) if isinstance(node.value, str) else node.value
         if isinstance(meant, bool) or not isinstance(meant, int | float):
-            return Mismatch(fact(node), node, arithmetic(node))
+            return Mismatch(fact(node), node, self.share(node) or arithmetic(node))
         if isinstance(node.value, str) and self.takes(meant):
             text = node.text.strip(", ")
             how = ", without quotes" if node.quoted else ""
             sure = text if node.span.text.strip("\"'") == node.text else None
             return Mismatch(fact(node), node, (f"write {text}{how}",), sure)
-        percent = 1 < meant <= 100 and meant == int(meant) and self.takes(meant / 100)
+        percent = 5 <= meant <= 100 and meant == int(meant) and self.takes(meant / 100)
         if percent and 1 in (self.max, self.below):
             return Mismatch(fact(node), node, (f"{meant:g} % is {meant / 100:g}",))
+        if self.divides(node):
+            return Mismatch(
+                f"this is {node.text}", node, ("`//` leaves the rest of a division out",)
+            )
         return Mismatch(f"this is {node.text}", node, self.beside(meant))
+
+    def divides(self, node: Scalar) -> bool:
+        """Whether a division gave the number, and it would do but for its fraction."""
+        value, written = node.value, node.span.text
+        whole = isinstance(value, float) and self.takes(math.floor(value))
+        return whole and "${" in written and "/" in written.replace("//", "")
+
+    def share(self, node: Scalar) -> tuple[str, ...]:
+        """Help for a percentage, `20%`, where a number stands."""
+        percents = plain(node.text.removesuffix("%")) if node.text.endswith("%") else None
+        if isinstance(percents, bool) or not isinstance(percents, int | float):
+            return ()
+        return (f"write {percents / 100:g}",) if self.takes(percents / 100) else ()
 
     def beside(self, value: float) -> tuple[str, ...]:
         """Help for a number that may not stand there."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from modelspec.catalog.words import Words, alike, find
 from modelspec.language.dtypes import FLOATS
-from modelspec.language.kinds import Reported
+from modelspec.language.kinds import Kind, Reported
 from modelspec.language.layer import Layer
 from modelspec.language.word import Word
 from modelspec.model.callees import callee
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 CALL_KEYS = ("from", "name", "repeat", "allow")
 OWN_KEYS = ("weights", "trainable", "dtype")
 KINDS = ("type", "use", "file", "part_of", "layers")
+NAME = re.compile(r"[^\W\d]\w*")
 
 
 class LayerWords(Words):
@@ -41,6 +43,13 @@ class LayerWords(Words):
     def beside(self, cls: type[Word]) -> tuple[str, ...]:
         call = (*CALL_KEYS, *OWN_KEYS) if issubclass(cls, Layer) else ()
         return call or super().beside(cls)
+
+    def value_meant(self, key: str, kind: Kind[Any], node: Node) -> tuple[str, ...]:
+        bare = node.text.strip("${}() ") if isinstance(node, Scalar) else ""
+        named = NAME.findall(bare)
+        if named and all(name in self.scope.params.declared for name in named):
+            return (f'write "${{{bare}}}" for what the parameter holds',)
+        return super().value_meant(key, kind, node)
 
     def entry(self, node: Node) -> Definition:
         written = self.resolver.as_entry(node, "layer")
@@ -131,23 +140,24 @@ class Definitions:
                 help="keep one of them",
             )
             return
+        from modelspec.catalog.legacy import type_meant
+
         rule = "an entry has a `type` (or `use`, `file`, `part_of`, `layers`)"
+        meant = type_meant("layers", written)
         for entry in written.entries:
-            near = did_you_mean(entry.key.text, KINDS)
-            if near:
-                text, span = entry.key.text, entry.key.span
+            text, span = entry.key.text, entry.key.span
+            near = did_you_mean(text, KINDS)
+            # `layer: Dense` stands for `type: Dense`, not for `layers`.
+            if near and (near == did_you_mean("type", KINDS) or not meant):
                 fix = respelled(text, span, KINDS)
                 self.report.error("unknown-key", rule, span, "unknown", help=near, fix=fix)
                 return
-        named = next((e.key.text for e in written.entries if find("layers", e.key.text)), "")
         self.report.error(
             "missing-key",
             rule,
             written.span,
             "this has none",
-            help=f"write {{type: {named}, ...}}"
-            if named
-            else "say what it is: {type: Dense, ...}, or what it calls: {use: name, ...}",
+            help=meant or "say what it is: {type: Dense, ...}, or what it calls: {use: name, ...}",
         )
 
     def only(self, written: Mapping, known: tuple[str, ...]) -> None:

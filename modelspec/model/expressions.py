@@ -27,6 +27,13 @@ BINARY: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
 NEGATION = 4
 
 
+#: a sign that is none here -> what to do
+HELP = {
+    "^": "the power of a number is `**`",
+    ".": "a parameter is named alone: `${width}`",
+}
+
+
 class Values(Protocol):
     """Values by name."""
 
@@ -44,11 +51,13 @@ SPOILT: Any = object()
 
 
 class BadExpression(Exception):
-    """What is wrong with it; `name` is set where it names an unknown parameter."""
+    """What is wrong with it; `name` is set where it names an unknown parameter, `help` where it is
+    plain what to do.
+    """
 
-    def __init__(self, fact: str, name: str | None = None) -> None:
+    def __init__(self, fact: str, name: str | None = None, help: str = "") -> None:
         super().__init__(fact)
-        self.fact, self.name = fact, name
+        self.fact, self.name, self.help = fact, name, help
 
 
 def evaluate(text: str, params: Values) -> Any:
@@ -64,14 +73,17 @@ def evaluate(text: str, params: Values) -> Any:
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
-    found = []
+    found: list[tuple[str, str]] = []
     at = 0
     end = len(text.rstrip())
     while at < end:
         match = TOKEN.match(text, at)
         if match is None:
-            raise BadExpression(f"`{text[at:].strip()[:1]}` is not part of the language")
+            sign = text[at:].strip()[:1]
+            raise BadExpression(f"`{sign}` is not part of the language", help=HELP.get(sign, ""))
         kind = str(match.lastgroup)
+        if match.group(kind) == "(" and found and found[-1][0] == "name":
+            raise BadExpression(f"`{found[-1][1]}(...)` is a call, and nothing is called here")
         found.append((kind, match.group(kind)))
         at = match.end()
     return found

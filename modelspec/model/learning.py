@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from modelspec.catalog.training import Field, Training
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from modelspec.model.definitions import LayerWords
 
 KEYS = ("train", "validation", "test", "fields", "allow")
+NUMBER = re.compile(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?\s*%?")
 SHARE = Float("A share of `train`.", above=0, below=1)
 
 
@@ -40,7 +42,7 @@ def data(spec: Spec, tree: Mapping, words: LayerWords) -> None:
             made.test = source(words, value)
         elif key == "validation":
             made.validation_span = value.span
-            if isinstance(value, Scalar) and isinstance(value.value, int | float):
+            if isinstance(value, Scalar) and NUMBER.fullmatch(value.text):
                 made.validation = read_number(SHARE, value, "validation", words)
             else:
                 made.validation = source(words, value)
@@ -61,7 +63,11 @@ def source(words: Words, node: Node) -> Any:
     items = node.items if isinstance(node, Sequence) else [node]
     paths = [i.value for i in items if isinstance(i, Scalar) and isinstance(i.value, str)]
     if len(paths) != len(items) or not items:
-        words.report.error("wrong-value", "a source is a path", node.span, "not a path")
+        other = next((i for i in items if not isinstance(getattr(i, "value", None), str)), node)
+        words.report.error(
+            "wrong-value", "a source is a path", other.span, "not a path",
+            help="a path, such as rows.csv, a list of paths, or {type: Name, path: ...}",
+        )  # fmt: skip
         return None
     # A bare name of a source means its defaults, as everywhere: `train: Digits`.
     if isinstance(node, Scalar) and find("sources", paths[0]) is not None:
@@ -105,7 +111,8 @@ def _fields(made: Data, node: Node, words: Words) -> None:
         if not isinstance(value, Mapping):
             words.report.error(
                 "wrong-value", "a field is a mapping", value.span, "not a mapping",
-                help=f"{entry.key.text}: {{column: name}}",
+                help=f"{entry.key.text}: " + ("{columns: [name, name]}" if isinstance(
+                    value, Sequence) else "{column: name}"),
             )  # fmt: skip
             continue
         try:

@@ -124,7 +124,7 @@ class Params:
                 "`${...}` holds a parameter, or arithmetic on parameters and numbers",
                 node.span,
                 bad.fact,
-                help=near or (f"the parameters here: {listed}" if bad.name else ()),
+                help=near or (f"the parameters here: {listed}" if bad.name else bad.help),
                 fix=respelled_inside(bad.name, node.span, self.declared) if bad.name else None,
             )
         except Spoilt:

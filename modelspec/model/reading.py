@@ -48,7 +48,7 @@ def read_number(kind: Float, node: Node, key: str, words: Words) -> float | None
 
 
 def is_null(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.value is None
+    return isinstance(node, Scalar) and node.is_null
 
 
 def sections_of(node: Mapping, known: Sequence[str], report: Report) -> Mapping:

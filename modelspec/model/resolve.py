@@ -24,6 +24,7 @@ TOP = (
     "train",
 )  # fmt: skip
 GRAPH = ("inputs", "blocks", "shared", "layers", "outputs")
+BLOCK = (*GRAPH, "params", "allow")
 
 
 def resolve(tree: Node, files: Files, trust: bool = False) -> Spec:
@@ -102,7 +103,7 @@ class Resolver:
 
     def graph(self, definition: Definition, node: Mapping, outer: Scope, params: Params) -> None:
         """An inline graph or a block's body: a scope of its own inside `outer`."""
-        known = (*GRAPH, "params", "allow") if definition.block else (*GRAPH, *CALL_KEYS, *OWN_KEYS)
+        known = BLOCK if definition.block else (*GRAPH, *CALL_KEYS, *OWN_KEYS)
         scope = Scope(self.report, params, outer)
         scope.owner = definition
         definition.body = self.body(definition, sections_of(node, known, self.report), scope)
@@ -138,10 +139,9 @@ class Resolver:
                     "wrong-value", "a block is a graph", entry.value.span, "not a mapping"
                 )
             else:
-                allow = read_allow(entry.value, self.report)
-                scope.blocks[name] = Block(
-                    name, entry.value, entry.key.span, scope.params, scope, allow
-                )
+                node = sections_of(entry.value, BLOCK, self.report)
+                allow = read_allow(node, self.report)
+                scope.blocks[name] = Block(name, node, entry.key.span, scope.params, scope, allow)
 
     def shared(self, body: Body, node: Node | None, scope: Scope, owner: Definition) -> None:
         found = self.entries(node, "shared", "{encoder: {type: LSTM, units: 64}}")

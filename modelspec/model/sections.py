@@ -92,9 +92,18 @@ def outputs(node: Node | None, body: Body, scope: Scope) -> dict[str, Ref]:
             found[item.value] = scope.tensor(item.value, item.span)
         else:
             scope.report.error(
-                "wrong-value", "`outputs` holds names of tensors", item.span, "not a name"
-            )
+                "wrong-value", "`outputs` holds names of tensors", item.span, "not a name",
+                help=f"with losses it is a mapping: outputs: {{{called(item)}: {{loss: ...}}}}",
+            )  # fmt: skip
     return found
+
+
+def called(item: Node) -> str:
+    """The tensor that an item of a list may mean: `{name: y, loss: mse}`, `{y: {loss: mse}}`."""
+    if not isinstance(item, Mapping):
+        return "name"
+    name = item.get("name") or item.get("from")
+    return name.text if isinstance(name, Scalar) else "".join(item.keys()[:1])
 
 
 def targets(spec: Spec, tree: Mapping, words: Words) -> None:

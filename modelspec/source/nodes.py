@@ -22,6 +22,11 @@ class Scalar:
         self.quoted = quoted
         self.span = span
 
+    @property
+    def is_null(self) -> bool:
+        """Whether it was written as null; a value that could not be had was not."""
+        return self.value is None and not self.quoted
+
     def __repr__(self) -> str:
         return f"Scalar({self.value!r})"
 

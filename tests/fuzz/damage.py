@@ -16,12 +16,15 @@ import tracemalloc
 from collections.abc import Callable
 
 from modelspec.compiler import compile
+from modelspec.model.graph import Graph
 from modelspec.source.diagnostics import Rejected
 from modelspec.source.render import render_all
 from modelspec.source.text import Source
 from tests.conftest import ROOT, cli_environment
 
 SECONDS, BYTES = 0.1, 100_000_000  # what a case may take
+LAYER = 2 / 10_000  # seconds more for each layer: `repeat: 2000` makes many of a short text
+ROOM = 10_000  # bytes more for each layer
 TRIES = 5  # the machine may be busy: the quickest of so many counts
 SHARD = 2500  # eight of them in the suite
 TRACED = 100  # every so many cases the memory is traced, which takes time
@@ -87,27 +90,33 @@ def broken(rng: random.Random, text: str) -> str:
     return "".join(lines)
 
 
-def survives(text: str) -> None:
-    """Compile and show what is wrong; anything but our own diagnostics is raised."""
+def survives(text: str) -> int:
+    """Compile and show what is wrong; anything but our own diagnostics is raised. How many layers
+    there are.
+    """
     source = Source("specs/fuzzed.yaml", text)
+    graph: Graph | None = None
     try:
         source.refuse_forbidden_characters()
         graph = compile(source)
         render_all(graph.warnings, "full")
     except Rejected as rejected:
+        graph = rejected.graph
         for form in ("full", "json"):
             render_all(rejected.diagnostics, form)
+    return 0 if graph is None else sum(call.definition.steps for call in graph.spec.body.calls)
 
 
-def quickly(text: str) -> float:
-    """How long `survives` takes, the quickest of a few times where it is too long."""
-    took = SECONDS
+def quickly(text: str) -> tuple[float, int]:
+    """How long `survives` takes, the quickest of a few times where it is too long, and for how many
+    layers; what many of them may take is left out.
+    """
     for _ in range(TRIES):
         begin = time.process_time()
-        survives(text)
-        took = min(took, time.process_time() - begin)
+        layers = survives(text)
+        took = time.process_time() - begin - LAYER * layers
         if took < SECONDS:
-            return took
+            return took, layers
     raise AssertionError(f"this takes more than {SECONDS} s")
 
 
@@ -129,14 +138,16 @@ def fuzz(count: int, seed: int) -> tuple[float, int]:
     for text in SPECS:  # what is imported once is no case's time
         survives(text)
     before = peak()
-    longest, most = 0.0, 0
+    longest, most, largest = 0.0, 0, 0
     for number in range(count):
         text = damaged(rng)
         try:
-            longest = max(longest, quickly(text))
+            took, layers = quickly(text)
+            longest, largest = max(longest, took), max(largest, layers)
             if number % TRACED == 0:
                 most = max(most, sparingly(text))
-            assert peak() - before < BYTES, f"the process has grown by {peak() - before:,} bytes"
+            grown = peak() - before
+            assert grown < BYTES + ROOM * largest, f"the process has grown by {grown:,} bytes"
         except BaseException:
             print(  # noqa: T201
                 f"--- number {number} of seed {seed}:\n{text}\n---", file=sys.stderr

@@ -55,7 +55,19 @@ def test_each_argument_leads_to_one_that_something_takes():
         ("{type: Dense, units: 2, activation: nn.ReLU()}", "`Relu`"),
         ("{type: Dense, units: 2, activation: lrelu}", "`leaky_relu`"),
         ("{type: Dense, units: 2, kernel_regularizer: 0.01}", "{type: L2, l2: 0.01}"),
-        ("{type: Dense, units: 2, use_bias: None}", "write `null`"),
+        ("{type: Dense, units: 2, use_bias: None}", "leave it out"),
+        ("{type: Dense, units: 2, kernel_regularizer: none}", "write null"),
+        (
+            "{Dense: {units: 2, activation: relu}}",
+            "write {type: Dense, units: 2, activation: relu}",
+        ),
+        ("{name: Dense, units: 2}", "write {type: Dense, units: 2}"),
+        ("{layer: Dense, units: 2}", "write {type: Dense, units: 2}"),
+        ("{type: Bidirectional, layer: LSTM, units: 8}", "layer: {type: LSTM, units: ...}"),
+        ('{type: Dense, units: "{{ width }}"}', 'write "${width}"'),
+        ("{type: Dense, units: width * 2}", 'write "${width * 2}"'),
+        ('{type: Dense, units: "${width / 3}"}', "`//`"),
+        ('{type: Dense, units: "${width ^ 2}"}', "`**`"),
         ("{type: Conv2D, filters: 3, kernel_size: 3x5}", "write [3, 5]"),
         ("{type: Conv2D, filters: 3, kernel_size: (3, 3)}", "write [3, 3]"),
         ("{type: Conv2D, filters: 3, kernel_size: 3, padding: 1}", "ZeroPadding"),
@@ -81,7 +93,8 @@ def test_each_argument_leads_to_one_that_something_takes():
     ],
 )
 def test_a_layer_that_others_call_so_is_found(entry, meant):
-    assert meant in helped(f"inputs: {{x: [8, 8, 3]}}\nlayers: [{entry}]\n")
+    head = "params: {width: 8}\ninputs: {x: [8, 8, 3]}\n"
+    assert meant in helped(f"{head}layers: [{entry}]\n")
 
 
 def with_rate(schedule: str) -> str:
@@ -110,6 +123,15 @@ def with_rate(schedule: str) -> str:
         (with_rate("type: CosineAnnealing"), "`CosineDecay`"),
         (with_rate("type: CosineDecay, lr: 0.1"), "`initial_learning_rate`"),
         (with_rate("type: CosineDecay, learning_rate: 0.1"), "`initial_learning_rate`"),
+        ("train: {optimizer: Adam(lr=0.1)}", "write {type: Adam, learning_rate: 0.1}"),
+        ("train: {optimizer: {adam: {epsilon: 0.1}}}", "write {type: adam, epsilon: 0.1}"),
+        ("train: {callbacks: {EarlyStopping: {}, CSVLogger: {path: a}}}", "write a list: [{type:"),
+        ('train: {optimizer: {type: Adam, learning_rate: "1e-3"}}', "write 1e-3, without quotes"),
+        ("train: {validation_split: 0.2}", "data: {train: ..., validation: 0.2}"),
+        ("data: {train: a.csv, validation: 20%}", "write 0.2"),
+        ("data: {train: a.csv, fields: {y: {columns: c}}}", "write a list: [c]"),
+        ("data: {train: a.csv, fields: {y: [c, d]}}", "{columns: [name, name]}"),
+        ("outputs: [{name: y, loss: mse}]", "outputs: {y: {loss: ...}}"),
         ("outputs: {y: {loss: mse}}\nepochs: 3", "train: {epochs: ...}"),
         ("outputs: {y: {loss: mse}}\nloss: mse", "outputs: {name: {loss: mse"),
         ("outputs: {y: {loss: mse}}\nbackbone: [1]", "`layers`"),

@@ -113,7 +113,8 @@ def frozen(graph: Graph) -> Iterator[Finding]:
         top: Any = definition
         while top.trainable and top.parent is not None:
             top = top.parent
-        if weights is None and any(weight.trainable for weight in owner.weights):
+        drawn = any(one.trainable and "seed" in one.initializer.arguments for one in owner.weights)
+        if weights is None and drawn:
             yield Finding(
                 "frozen-fresh",
                 "weights that never learn start as the initializers make them: at random",
