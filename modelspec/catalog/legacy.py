@@ -99,9 +99,10 @@ def type_meant(group: str, node: Mapping) -> tuple[str, ...]:
     from modelspec.catalog.words import find
 
     named = [one for one in node.entries if find(group, one.key.text) is not None]
-    around = [one for one in named if isinstance(one.value, Mapping)]
-    if len(around) > 1:
-        listed = (_typed(one.key.text, one.value.entries) for one in around)  # type: ignore[union-attr]
+    listed = [
+        _typed(one.key.text, one.value.entries) for one in named if isinstance(one.value, Mapping)
+    ]
+    if len(listed) > 1:
         return (f"write a list: [{', '.join(listed)}]",)
     for one in node.entries:
         rest = [other for other in node.entries if other is not one]

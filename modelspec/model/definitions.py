@@ -14,7 +14,7 @@ from modelspec.model.callees import callee
 from modelspec.model.modules import module
 from modelspec.model.parts import cut
 from modelspec.model.reach import MOST_NESTED
-from modelspec.model.reading import read_allow, unknown_key
+from modelspec.model.reading import no_kind, read_allow, unknown_key
 from modelspec.model.scope import Block, Scope
 from modelspec.model.spec import Definition
 from modelspec.source.diagnostics import Label
@@ -91,7 +91,7 @@ class Definitions:
             kinds = ["type"]  # a layer may have an argument of that name
         kind = written.entry(kinds[0]) if len(kinds) == 1 else None
         if kind is None:
-            self.no_kind(written, kinds)
+            no_kind(written, kinds, KINDS, self.report)
             return None
         if kind.key.text == "use":
             return self.use(written, kind)
@@ -128,36 +128,6 @@ class Definitions:
             span,
             "one level too many",
             help="what no graph needs to hold goes into the graph around it",
-        )
-
-    def no_kind(self, written: Mapping, kinds: list[str]) -> None:
-        if len(kinds) > 1:
-            self.report.error(
-                "wrong-value",
-                "an entry makes one thing",
-                written.span,
-                "this has " + " and ".join(f"`{kind}`" for kind in kinds),
-                help="keep one of them",
-            )
-            return
-        from modelspec.catalog.legacy import type_meant
-
-        rule = "an entry has a `type` (or `use`, `file`, `part_of`, `layers`)"
-        meant = type_meant("layers", written)
-        for entry in written.entries:
-            text, span = entry.key.text, entry.key.span
-            near = did_you_mean(text, KINDS)
-            # `layer: Dense` stands for `type: Dense`, not for `layers`.
-            if near and (near == did_you_mean("type", KINDS) or not meant):
-                fix = respelled(text, span, KINDS)
-                self.report.error("unknown-key", rule, span, "unknown", help=near, fix=fix)
-                return
-        self.report.error(
-            "missing-key",
-            rule,
-            written.span,
-            "this has none",
-            help=meant or "say what it is: {type: Dense, ...}, or what it calls: {use: name, ...}",
         )
 
     def only(self, written: Mapping, known: tuple[str, ...]) -> None:

@@ -86,6 +86,38 @@ def unknown_key(entry: Entry, known: Sequence[str], report: Report, within: Mapp
     )
 
 
+def no_kind(written: Mapping, kinds: list[str], known: Sequence[str], report: Report) -> None:
+    """Report an entry that says with none of the keys what it makes, or with several."""
+    if len(kinds) > 1:
+        report.error(
+            "wrong-value",
+            "an entry makes one thing",
+            written.span,
+            "this has " + " and ".join(f"`{kind}`" for kind in kinds),
+            help="keep one of them",
+        )
+        return
+    from modelspec.catalog.legacy import type_meant
+
+    rule = "an entry has a `type` (or `use`, `file`, `part_of`, `layers`)"
+    meant = type_meant("layers", written)
+    for entry in written.entries:
+        text, span = entry.key.text, entry.key.span
+        near = did_you_mean(text, known)
+        # `layer: Dense` stands for `type: Dense`, not for `layers`.
+        if near and (near == did_you_mean("type", known) or not meant):
+            fix = respelled(text, span, known)
+            report.error("unknown-key", rule, span, "unknown", help=near, fix=fix)
+            return
+    report.error(
+        "missing-key",
+        rule,
+        written.span,
+        "this has none",
+        help=meant or "say what it is: {type: Dense, ...}, or what it calls: {use: name, ...}",
+    )
+
+
 def read_allow(written: Mapping, report: Report) -> tuple[str, ...]:
     """The codes of the warnings that an entry or an output silences with `allow:`."""
     node = written.get("allow")
