@@ -8,8 +8,9 @@ import sys
 
 import numpy as np
 
+import modelspec
 from modelspec.cli.shell import run as cli
-from modelspec.engine.run import load
+from modelspec.engine.run import build, load
 from modelspec.exchange import export_python
 from modelspec.exchange.export import export
 from tests.engine.training import trained
@@ -97,3 +98,55 @@ def test_a_training_script_goes_with_python_alone(tmp_path, capsys):
     code = cli(["export", "run", "--to", "onnx", "--with-training", "-o", str(tmp_path / "m")])
     assert code == 2
     assert "--with-training goes with --to python" in capsys.readouterr().err
+
+
+HASHED = """
+inputs:
+  city: {shape: [], dtype: string}
+  street: {shape: [1], dtype: string}
+  streets: {shape: [2], dtype: string}
+  hour: {shape: [], dtype: int32}
+  code: {shape: [1], dtype: int64}
+  codes: {shape: [2], dtype: int64}
+layers:
+  crossed: {type: HashedCrossing, num_bins: 7, output_mode: one_hot, from: [city, hour]}
+  vectors: {type: HashedCrossing, num_bins: 1000, from: [street, code]}
+  numbers: {type: HashedCrossing, num_bins: 1000, from: [code, code]}
+  salted: {type: Hashing, num_bins: 1000, salt: 133, from: city}
+  twice: {type: Hashing, num_bins: 9, salt: [133, 137], output_mode: count, from: streets}
+  masked: {type: Hashing, num_bins: 9, mask_value: "Köln", from: city}
+  coded: {type: Hashing, num_bins: 1000, salt: 5, from: codes}
+  looked:
+    {type: StringLookup, vocabulary: [Bonn], num_oov_indices: 90, salt: [1, 2],
+     from: city}
+  counted:
+    {type: IntegerLookup, vocabulary: [7], num_oov_indices: 90, oov_method: farmhash, salt: 3,
+     from: codes}
+outputs: [crossed, vectors, numbers, salted, twice, masked, coded, looked, counted]
+"""
+CITIES = ["Bonn", "Köln", "", "a city of seventeen", "a" * 40, "東京" * 30, "b" * 200]
+
+
+def test_hashes_of_texts_and_numbers_are_those_of_the_run(tmp_path):
+    given = {
+        "city": np.array(CITIES, object),
+        "street": np.array([[one[::-1]] for one in CITIES], object),
+        "streets": np.array([[one, one[::-1]] for one in CITIES], object),
+        "hour": np.arange(7, dtype=np.int32) - 3,
+        "code": 10 ** np.arange(7, 14)[:, None],
+        "codes": np.stack([np.arange(7), -(10 ** np.arange(7, 14))], 1),
+    }
+    folder = build(modelspec.check(HASHED), str(tmp_path / "run")).folder
+    made = export(folder, "python", str(tmp_path / "made.py"))
+    assert not made.fails
+    defined = export_python.loaded(made.files[0])
+    rows = [
+        dict(zip(given, (one.tolist() if isinstance(one, np.ndarray) else one for one in row),
+                 strict=True))
+        for row in zip(*given.values(), strict=True)
+    ]  # fmt: skip
+    found = defined["predict"](defined["load"](made.files[1]), rows)
+    wanted = load(folder).predict(given)
+    assert list(found[0]) == list(wanted)
+    for name, values in wanted.items():
+        assert [one[name] for one in found] == values.tolist(), name
