@@ -18,6 +18,8 @@ from modelspec.engine.run import build
 from modelspec.exchange import export_python
 from modelspec.exchange.export import BATCHES, difference, export
 from modelspec.exchange.python.source import python_source
+from modelspec.model.show import show
+from modelspec.source import tree as yaml
 from tests.exchange.export_specs import ROOT, drawn, randomised
 from tests.exchange.models import randomised as randomised_in_keras
 
@@ -355,6 +357,25 @@ def test_a_block_in_several_sizes_is_one_class_with_arguments():
     ):  # fmt: skip
         assert part in text
     assert text.count("(nn.Module)") == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("resnet", ["class Stage(nn.Module):", "def __init__(self, channels: int) -> None:",
+                    "self.stage_2 = nn.Sequential(*[Stage(32) for _ in range(2)])",
+                    "self.again = Block(32, 64)"]),
+        ("unet", ["self.middle = Block(8, 16)", "self.higher = Block2(32, 16)"]),
+        ("vit", ["self.encoded = nn.Sequential(*[Encoded() for _ in range(2)])"]),
+    ],
+)  # fmt: skip
+def test_what_a_run_has_written_out_is_one_class_again(name, parts):
+    graph = modelspec.check(str(ROOT / "specs" / f"{name}.yaml"))
+    module = randomised(modelspec.build(yaml.write(show(graph.spec))))
+    text = python_source(module.graph, module.weights()).text
+    assert "blocks" not in show(module.graph.spec)
+    for part in parts:
+        assert part in text
 
 
 def test_images_stay_with_their_channels_first_between_classes():

@@ -1,9 +1,10 @@
-"""One class for a block that is used in several sizes: what differs becomes its arguments."""
+"""One class for graphs that are made alike in several sizes: what differs becomes its arguments."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from modelspec.exchange.python.layout import characters, docstring, laid_out
@@ -20,40 +21,62 @@ ARGUMENTS = {
     "nn.LayerNorm": ("features",),
     "range": ("depth",),
 }
+#: The most arguments of a class that a spec does not call one.
+MOST = 4
 FIRST_LINE = "    def __init__(self) -> None:"
 
 Values = tuple[int, ...]  # what stands at one place, in each of the classes
 
 
 class Written(NamedTuple):
-    """A class: its name, that of its block ("" where it is none), the block's parameters, and its
-    text from the docstring on.
+    """A class: its name, what it has in common with others that are made alike ("" for none),
+    whether the name says that too, the parameters of its block, and its text from the docstring on.
     """
 
     name: str
-    block: str
+    kin: str
+    named: bool
     params: Mapping[str, Any]
     text: str
 
 
-def joined(classes: Iterable[Written]) -> list[str]:
-    """The texts of all classes, those of a block that differ in sizes alone as one."""
+def joined(classes: Iterable[Written], taken: set[str]) -> list[str]:
+    """The texts of all classes, those that are made alike and differ in sizes alone as one."""
     left = {one.name: one for one in classes}
-    for block in dict.fromkeys(one.block for one in left.values() if one.block):
-        group = [one for one in left.values() if one.block == block]
+    for kin in dict.fromkeys(one.kin for one in left.values() if one.kin):
+        group = [one for one in left.values() if one.kin == kin]
         found = Sizes(group).text() if len(group) > 1 else None
-        if found is None:
+        if found is None or (len(found[1]) > MOST and not group[0].named):
             continue
         text, arguments = found
-        first = group[0].name
+        name = group[0].name if group[0].named else common_name([one.name for one in group], taken)
         calls = {
-            one.name: f"{first}({', '.join(str(values[at]) for values in arguments)})"
+            one.name: f"{name}({', '.join(str(values[at]) for values in arguments)})"
             for at, one in enumerate(group)
         }
-        left = {n: o for n, o in left.items() if n == first or n not in calls}
+        whole = group[0]._replace(name=name, text=text, kin="")
+        left = {
+            name if n == group[0].name else n: whole if n == group[0].name else o
+            for n, o in left.items()
+            if n == group[0].name or n not in calls
+        }
         left = {n: o._replace(text=called(o.text, calls)) for n, o in left.items()}
-        left[first] = group[0]._replace(text=text, block="")
     return [f"class {one.name}(nn.Module):\n{one.text}" for one in left.values()]
+
+
+def common_name(names: list[str], taken: set[str]) -> str:
+    """What several names begin with; `Block` where that is nothing."""
+    words = [re.findall(r"[A-Z][a-z_]*", name) for name in names]
+    shared = [
+        one[0] for one in takewhile(lambda one: len(set(one)) == 1, zip(*words, strict=False))
+    ]
+    base = found = "".join(shared) or "Block"
+    count = 1
+    while found in taken - set(names):
+        count += 1
+        found = f"{base}{count}"
+    taken.add(found)
+    return found
 
 
 def called(text: str, calls: Mapping[str, str]) -> str:
@@ -72,7 +95,7 @@ def relaid(line: str) -> list[str]:
 
 
 class Sizes:
-    """The classes of one block, line by line."""
+    """Classes that are made alike, line by line."""
 
     def __init__(self, group: list[Written]) -> None:
         self.group = group

@@ -55,7 +55,7 @@ class Out(NamedTuple):
 
 class File(NamedTuple):
     """What all classes of a file share: the pieces that it needs, its layers' vocabularies, the
-    layers whose padding differs from call to call, and the blocks that take channels first.
+    layers whose padding differs from call to call, and the kin that take channels first.
     """
 
     pieces: set[str]

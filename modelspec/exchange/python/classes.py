@@ -10,6 +10,7 @@ from torch import Tensor
 
 from modelspec.exchange.python.alike import Written
 from modelspec.exchange.python.calls import File
+from modelspec.exchange.python.kin import kin_of
 from modelspec.exchange.python.layout import docstring
 from modelspec.exchange.python.loops import fold
 from modelspec.exchange.python.pieces import CONSTANTS, PIECES
@@ -36,12 +37,12 @@ class Passed(NamedTuple):
     masks: list[int | None]  # which of the masks that it takes each output has
 
 
-def block_of(definition: Definition | None) -> tuple[str, Mapping[str, Any]]:
-    """The block that a graph was made from, and with which parameters."""
+def params_of(definition: Definition | None) -> Mapping[str, Any]:
+    """The parameters of the block that a graph was made from."""
     if definition is None or definition.block is None or definition.body is None:
-        return "", {}
+        return {}
     declared = definition.body.scope.params.declared
-    return definition.block, {name: param.value for name, param in declared.items()}
+    return {name: param.value for name, param in declared.items()}
 
 
 class Classes:
@@ -57,6 +58,7 @@ class Classes:
     ) -> None:
         self.graph, self.weights, self.inlined, self.report = graph, weights, inlined, report
         self.file = file
+        self.kin = kin_of(graph.spec.body)
         self.made: dict[Definition, Class] = {}
         self.texts: dict[str, str] = {}  # the text of a class without its name -> its name
         self.homes = Homes()
@@ -82,7 +84,9 @@ class Classes:
         made = Class(known or self.free(name), writer, passed)
         if known is None:
             self.texts[text] = made.name
-            self.order.append(Written(made.name, *block_of(definition), text))
+            kin = "" if definition is None else self.kin.get(definition, "")
+            named = definition is None or definition.block is not None
+            self.order.append(Written(made.name, kin, named, params_of(definition), text))
         if definition is not None:
             self.made[definition] = made
         return made

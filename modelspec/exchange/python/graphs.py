@@ -100,9 +100,10 @@ class Writing(Walk):
         self.bind(body, inside, scope)
         walk = Writing(self.classes, writer, self.steps, self.program, definition)
         walk.calls(body, scope)
-        if definition.block and any(writer.turns(one) for one in writer.parameters):
-            # The caller turns the images, so that all classes of the block are alike.
-            self.classes.file.turned.add(definition.block)
+        kin = self.classes.kin.get(definition)
+        if kin and any(writer.turns(one) for one in writer.parameters):
+            # The caller turns the images, so that all classes that are made alike stay so.
+            self.classes.file.turned.add(kin)
             raise Again
         outputs = [walk.find(ref, scope) for ref in body.outputs.values()]
         if any(value.mask and value.mask not in masks for value in outputs):
@@ -111,7 +112,7 @@ class Writing(Walk):
         for value, layout in zip(outputs, gives, strict=True):
             writer.result.append(("", expression(writer, value, layout)))
         kept = [None if value.mask is None else masks.index(value.mask) for value in outputs]
-        name = definition.block or definition.name or call.name
+        name = definition.block or (definition.name or call.name).removesuffix("_1")
         passed = Passed(signature, takes, gives, kept)
         about = f"{about} -> {shapes(outputs, gives)}"
         self.classes.finish(definition, name, writer, passed, about)
@@ -120,9 +121,9 @@ class Writing(Walk):
     def parameters(self, writer: Writer, definition: Definition, body: Body,
                    given: list[Value]) -> list[Value]:  # fmt: skip
         """What a class is given, as it has it: its inputs, then the masks that they have."""
-        inside = []
+        inside, turned = [], self.classes.kin.get(definition) in self.classes.file.turned
         for one, value in zip(body.inputs, given, strict=True):
-            is_turned = definition.block in self.classes.file.turned and len(value.shape) > 1
+            is_turned = turned and len(value.shape) > 1
             layout = FIRST if FIRST in value.tokens or is_turned else SPEC
             inside.append(Value(value.known, {layout: writer.parameter(one.name)}, None, one.name))
         for one, value, inner in zip(body.inputs, given, inside, strict=True):

@@ -113,7 +113,7 @@ def python_source(
         encoding = Encoding(graph, learnt, names)
     # A docstring ends at its quotes, whatever a spec or a file is called.
     file = re.sub(r"[^\w.-]", "_", file)
-    body = [*needed.texts.values(), *joined(classes.order)]
+    body = [*needed.texts.values(), *joined(classes.order, classes.taken)]
     signature = "\n".join(laid_out(f'def load(path: str = "{file}") -> {top.name}:'))
     body.append(LOADER.format(signature=signature, name=top.name))
     if encoding is not None:
