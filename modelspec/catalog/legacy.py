@@ -23,6 +23,14 @@ CALLED = re.compile(r"(?!ops\.)(?P<home>[\w.]*\.)?(?P<name>\w+)(?:\((?P<given>[^
 COMMA = re.compile(r"(?P<name>[\w.]+): *(?P<first>[^\s,{}\[\]]+) *, *$")
 
 
+#: What a number alone means where a word stands.
+NUMBERED = {
+    "regularizers": "{{type: L2, l2: {}}}",
+    "initializers": "{{type: Constant, value: {}}}",
+    "constraints": "{{type: MaxNorm, max_value: {}}}",
+}
+
+
 def word_meant(group: str, name: str, known: Iterable[str]) -> tuple[str, ...]:
     """A help line for an unknown type: what others call so, else the nearest of the known."""
     if name in ("None", "none", "nil"):
@@ -39,12 +47,17 @@ def written_out(group: str, called: re.Match[str], known: list[str]) -> tuple[st
 
     name = called["name"]
     near = nearest(name, [*known, *map(str.lower, known)])
-    given = [part.split("=", 1) for part in called["given"].split(",") if "=" in part]
-    if not near or not given:
+    if not near:
         return ()
     own = name if name in known else near[0]
     cls = find(group, own)
     taken = list(cls.arguments) if cls is not None else []
+    parts = [part for part in called["given"].split(",") if part.strip()]
+    given = [part.split("=", 1) for part in parts if "=" in part]
+    if len(parts) == 1 and not given and taken:  # Dense(64): its first argument
+        given = [[taken[0], parts[0]]]
+    if not given:
+        return ()
     ours = [(next(iter(_theirs(key.strip(), taken)), key.strip()), value) for key, value in given]
     listed = ", ".join(f"{key}: {value.strip()}" for key, value in ours)
     return (f"write {{type: {own}, {listed}}}",)
@@ -109,9 +122,16 @@ def type_meant(group: str, node: Mapping) -> tuple[str, ...]:
         if isinstance(one.value, Scalar) and find(group, one.value.text) is not None:
             return (f"write {_typed(one.value.text, rest)}",)
         if one in named:
+            cls = find(group, one.key.text)
+            own = cls is not None and one.key.text in cls.arguments and _is_value(one.value)
             given = one.value.entries if isinstance(one.value, Mapping) else rest
+            given = node.entries if own else given  # {l2: 0.1} is {type: l2, l2: 0.1}
             return (f"write {_typed(one.key.text, given)}",)
     return ()
+
+
+def _is_value(node: Node) -> bool:
+    return isinstance(node, Scalar) and not node.is_null
 
 
 def _typed(name: str, entries: list[Entry]) -> str:
@@ -159,6 +179,8 @@ def comma_meant(entry: Entry) -> tuple[str, ...]:
     if before is None:
         return ()
     name, first = before["name"], before["first"]
+    if re.fullmatch(r"\d{3}", key.text) and re.fullmatch(r"[1-9]\d{0,2}", first):
+        return (f"write `{name}: {first}{key.text}`, or `{first}.{key.text}` if it is no thousand",)
     if key.text.isdigit() and first.isdigit():
         return (f"a decimal point is a point: write `{name}: {first}.{key.text}`",)
     return (f"a list stands in brackets: write `{name}: [{first}, {key.text}]`",)
@@ -177,8 +199,9 @@ def value_meant(key: str, kind: Kind[Any], node: Node) -> tuple[str, ...]:
     sizes = re.fullmatch(r"(\d{1,9})[x×*](\d{1,9})", text)
     if sizes and isinstance(kind, Sizes):
         return (f"write [{sizes[1]}, {sizes[2]}]",)
-    if isinstance(kind, Named) and kind.group == "regularizers" and _is_number(value):
-        return (f"write {{type: L2, l2: {text}}}",)
+    if isinstance(kind, Named) and _is_number(value) and kind.group in NUMBERED:
+        short = {"0": "zeros", "1": "ones"} if kind.group == "initializers" else {}
+        return (f"write {short.get(text, NUMBERED[kind.group].format(text))}",)
     if key == "padding" and _is_number(value):
         return ("`same` keeps the size; a number of cells is a ZeroPadding layer in front",)
     return ()

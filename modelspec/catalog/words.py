@@ -57,7 +57,10 @@ def alike(text: str, group: str) -> list[str]:
 
 @cache
 def _styled(group: str, classes: bool) -> list[str]:
-    return [name for name in _table(group) if _is_class(name) == classes]
+    names = [name for name in _table(group) if _is_class(name) == classes]
+    # Of `rmsprop` and `rm_sprop`, which are the same word, the shorter is suggested.
+    by_length = sorted(names, key=len, reverse=True)
+    return list({name.replace("_", ""): name for name in by_length}.values())
 
 
 def _is_class(name: str) -> bool:

@@ -16,19 +16,17 @@ from modelspec.language.compound import (
     initializer,
     regularizer,
 )
+from modelspec.language.texts import Choice, Path, Text
 from modelspec.language.values import (
     REQUIRED,
     Bool,
-    Choice,
     Float,
     Int,
     Kind,
     Mismatch,
     Number,
-    Path,
     Reader,
     Reported,
-    Text,
     fact,
 )
 

@@ -6,7 +6,6 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
-from modelspec.source.fixes import respelled
 from modelspec.source.scalars import plain
 from modelspec.source.suggest import did_you_mean
 from modelspec.source.tree import Mapping, Scalar, Sequence
@@ -164,12 +163,15 @@ class Number(Kind[T]):
     def misread(self, node: Node) -> Mismatch:
         """What is wrong with a value that is no such number, and what was likely meant."""
         if not isinstance(node, Scalar):
-            return Mismatch(fact(node), node)
-        meant = plain(node.text.rstrip(", ")) if isinstance(node.value, str) else node.value
+            only = node.items if isinstance(node, Sequence) and len(node) == 1 else []
+            texts = [one.text for one in only if isinstance(one, Scalar)]
+            return Mismatch(fact(node), node, tuple(f"write {text}" for text in texts))
+        text = node.text.strip(", ")
+        text = text.replace("_", "") if text[:1].isdigit() else text
+        meant = plain(text) if isinstance(node.value, str) else node.value
         if isinstance(meant, bool) or not isinstance(meant, int | float):
             return Mismatch(fact(node), node, self.share(node) or arithmetic(node))
         if isinstance(node.value, str) and self.takes(meant):
-            text = node.text.strip(", ")
             how = ", without quotes" if node.quoted else ""
             sure = text if node.span.text.strip("\"'") == node.text else None
             return Mismatch(fact(node), node, (f"write {text}{how}",), sure)
@@ -269,6 +271,9 @@ class Bool(Kind[bool]):
         if text in ("no", "off", "n"):
             help = ("write `false`: YAML 1.2 reads `no` and `off` as strings",)
             raise Mismatch(fact(node), node, help, "false")
+        meant = {"1": "true", "0": "false"}.get(text, text.strip("\"'"))
+        if meant in ("true", "false"):
+            raise Mismatch(fact(node), node, (f"write {meant}",), meant)
         raise Mismatch(fact(node), node, did_you_mean(text, ("true", "false")))
 
     def noun(self) -> str:
@@ -276,52 +281,3 @@ class Bool(Kind[bool]):
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "boolean"}
-
-
-class Text(Kind[str]):
-    """Any string."""
-
-    def value(self, node: Node, reader: Reader, owner: Any) -> str:
-        if isinstance(node, Scalar) and isinstance(node.value, str):
-            return node.value
-        raise Mismatch(fact(node), node)
-
-    def noun(self) -> str:
-        return "a string"
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": "string"}
-
-
-class Path(Text):
-    """A path, relative to the file that names it; read as `(text, folder of that file)`."""
-
-    def noun(self) -> str:
-        return "a path"
-
-
-class Choice(Kind[Any]):
-    """One of a few values (strings, or numbers)."""
-
-    def __init__(self, doc: str, *options: Any, default: Any = REQUIRED, null: bool = False):
-        super().__init__(doc, default=default, null=null)
-        self.options = options
-
-    def value(self, node: Node, reader: Reader, owner: Any) -> Any:
-        if isinstance(node, Scalar):
-            if node.value in self.options and not isinstance(node.value, bool):
-                return node.value
-            if isinstance(node.value, str):
-                words = [o for o in self.options if isinstance(o, str)]
-                near = did_you_mean(node.value, words)
-                fix = respelled(node.value, node.span, words)
-                meant = None if fix is None else fix.replacement
-                raise Mismatch(f"this is `{node.value}`", node, near, meant)
-        raise Mismatch(fact(node), node)
-
-    def noun(self) -> str:
-        shown = [f"`{option}`" for option in self.options]
-        return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " or " + shown[-1]
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"enum": list(self.options)}

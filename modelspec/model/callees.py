@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelspec.catalog.words import find
 from modelspec.model.scope import Scope, Thing
 from modelspec.model.spec import Call, Definition, Input
 from modelspec.source.fixes import respelled
@@ -77,13 +78,15 @@ def unknown(scope: Scope, text: str, name: str, span: Span, known: list[str]) ->
             help=f"move the entry `{name}` above this one, or its layer to `shared`",
         )
         return
+    is_type = find("layers", text) is not None or scope.block(text) is not None
     listed = ", ".join(f"`{one}`" for one in known[:12])
     scope.report.error(
         "unknown-name",
         f"no layer is called `{text}` here",
         span,
         "unknown",
-        help=did_you_mean(name, known)
+        help=((f"`{text}` is a type: write `type: {text}`",) if is_type else ())
+        or did_you_mean(name, known)
         or (f"the layers here: {listed}" if known else "`shared:` holds layers to be called"),
         fix=respelled(text, span, known),
     )

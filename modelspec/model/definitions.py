@@ -10,7 +10,7 @@ from modelspec.language.dtypes import FLOATS
 from modelspec.language.kinds import Kind, Reported
 from modelspec.language.layer import Layer
 from modelspec.language.word import Word
-from modelspec.model.callees import callee
+from modelspec.model.callees import callee, reachable
 from modelspec.model.modules import module
 from modelspec.model.parts import cut
 from modelspec.model.reach import MOST_NESTED
@@ -137,7 +137,9 @@ class Definitions:
 
     def use(self, written: Mapping, kind: Entry) -> Definition | None:
         found = self.used(kind)
-        known = ("use", *CALL_KEYS, *(() if found is None else anew(found)))
+        if found is None:
+            return None
+        known = ("use", *CALL_KEYS, *anew(found))
         for entry in written.entries:
             key = entry.key.text
             if key not in known:
@@ -256,14 +258,17 @@ class Definitions:
             return
         from modelspec.catalog.legacy import same, theirs, word_meant
 
+        here = text in reachable(self.scope)
         near = [*(same(text) or alike(text, "layers")), *self.scope.block_names()]
         self.report.error(
             "unknown-type",
             f"no layer or block is called `{text}`",
             name.span,
             "unknown",
-            help=word_meant("layers", text, near) or "`modelspec layers` lists them all",
-            fix=None if theirs("layers", text) else respelled(text, name.span, near),
+            help=f"`{text}` is a layer that there is: write {{use: {text}}}"
+            if here
+            else word_meant("layers", text, near) or "`modelspec layers` lists them all",
+            fix=None if here or theirs("layers", text) else respelled(text, name.span, near),
         )
 
     def block(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelspec.catalog.words import snake
+from modelspec.catalog.words import find, snake
 from modelspec.model.calls import Binder
-from modelspec.model.definitions import Definitions
+from modelspec.model.definitions import CALL_KEYS, Definitions
 from modelspec.model.reach import MOST_REPEATS
-from modelspec.model.reading import read_allow
+from modelspec.model.reading import is_null, read_allow
 from modelspec.model.scope import Scope
 from modelspec.model.spec import Body, Call, Definition, Ref
 from modelspec.source.text import Span
@@ -16,6 +16,9 @@ from modelspec.source.tree import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
     from modelspec.model.resolve import Resolver
+
+
+Named = tuple[Span, str | None, Node]
 
 
 class Entries:
@@ -28,8 +31,9 @@ class Entries:
     def read(self, node: Node) -> None:
         scope = self.scope
         named = self.named(node)
-        if not named:
+        if not named and (is_null(node) or not isinstance(node, Scalar)):
             self.report.error("missing-key", "a graph has layers", node.span, "none here")
+        named = self.indented(named)
         scope.later |= {name for _, name, _ in named if name}
         previous: Ref | None = None
         for key, name, value in named:
@@ -43,21 +47,47 @@ class Entries:
             previous = self.entry(name, key, written, previous)
             scope.later.discard(name)
 
-    def named(self, node: Node) -> list[tuple[Span, str | None, Node]]:
+    def named(self, node: Node) -> list[Named]:
         """The entries, of a mapping or a list, with their names where they have one."""
         if isinstance(node, Mapping):
             return [(e.key.span, e.key.text, e.value) for e in node.entries]
         if not isinstance(node, Sequence):
-            self.report.error(
-                "wrong-value", "`layers` is a mapping or a list of entries", node.span
-            )
+            if not is_null(node):
+                self.report.error(
+                    "wrong-value", "`layers` is a mapping or a list of entries", node.span
+                )
             return []
-        found: list[tuple[Span, str | None, Node]] = []
+        found: list[Named] = []
         for item in node.items:
             name = item.get("name") if isinstance(item, Mapping) else None
             text = str(name.value) if isinstance(name, Scalar) and name.value else None
             found.append((name.span if name is not None else item.span, text, item))
         return found
+
+    def indented(self, named: list[Named]) -> list[Named]:
+        """The entries without arguments that stand beside the entry that they belong to."""
+        kept: list[Named] = []
+        for key, name, value in named:
+            above = kept[-1] if kept and not isinstance(value, Mapping) else None
+            kind = above[2].get("type") if above and isinstance(above[2], Mapping) else None
+            if isinstance(kind, Scalar) and above and self.takes(kind.text, name or ""):
+                self.report.spoilt.add(kind.span)  # that it lacks the argument is no news
+                self.report.error(
+                    "bad-indent",
+                    f"what belongs to `{kind.text}` is indented as deep as its `type`",
+                    key,
+                    "this is an entry of its own",
+                    also=[(above[0], "the entry above is done")],
+                    help=f"put two more spaces before `{name}`",
+                )
+            else:
+                kept.append((key, name, value))
+        return kept
+
+    def takes(self, kind: str, name: str) -> bool:
+        """Whether an entry of a type may hold a key."""
+        cls = find("layers", kind)
+        return name in CALL_KEYS or (cls is not None and name in cls.arguments)
 
     def own_name(self, written: Mapping) -> str:
         """The name of an entry without one: Keras's, `dense`, `dense_1`."""

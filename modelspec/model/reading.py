@@ -59,16 +59,42 @@ def sections_of(node: Mapping, known: Sequence[str], report: Report) -> Mapping:
     from modelspec.catalog.legacy import key_meant
 
     kept: list[Entry] = []
+    outside: list[Entry] = []
     for entry in node.entries:
         key = entry.key.text
         if key in known:
             kept.append(entry)
+            outside = []
+            continue
+        if kept and (outside or is_null(kept[-1].value)) and is_layout(kept[-1], entry):
+            outside.append(entry)
+            if len(outside) == 1:
+                not_indented(entry, kept[-1], report)
+                kept[-1] = Entry(kept[-1].key, Mapping(outside, entry.span))
             continue
         unknown_key(entry, known, report, node)
         meant = next((one for one in key_meant(key, known) if one not in node), None)
         if meant is not None:
             kept.append(Entry(Scalar(meant, meant, False, entry.key.span), entry.value))
     return Mapping(kept, node.span)
+
+
+def is_layout(section: Entry, entry: Entry) -> bool:
+    """Whether an entry begins in the column of a section above it."""
+    above, below = section.key.span, entry.key.span
+    return above.column == below.column and above.line < below.line
+
+
+def not_indented(entry: Entry, section: Entry, report: Report) -> None:
+    """Report what stands beside the empty section that it belongs to."""
+    report.error(
+        "bad-indent",
+        f"what belongs to `{section.key.text}` is indented below it",
+        entry.key.span,
+        "this stands beside it",
+        also=[(section.key.span, "and this is empty")],
+        help=f"put two spaces before `{entry.key.text}`, and what follows it",
+    )
 
 
 def unknown_key(entry: Entry, known: Sequence[str], report: Report, within: Mapping) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from modelspec.model import learning, sections
-from modelspec.model.definitions import CALL_KEYS, OWN_KEYS, Definitions, LayerWords
+from modelspec.model.definitions import CALL_KEYS, KINDS, OWN_KEYS, Definitions, LayerWords
 from modelspec.model.entries import Entries
 from modelspec.model.files import Files
 from modelspec.model.inputs import Inputs
 from modelspec.model.params import Params
 from modelspec.model.reach import MOST_CALLS, Reaches
-from modelspec.model.reading import read_allow, sections_of
+from modelspec.model.reading import is_null, read_allow, sections_of
 from modelspec.model.scope import Block, Scope
 from modelspec.model.spec import Body, Definition, Spec
 from modelspec.source.diagnostics import Rejected, Report
@@ -208,15 +208,32 @@ class Resolver:
             return []
         if isinstance(node, Mapping):
             return node.entries
-        if not (isinstance(node, Scalar) and node.value is None):
-            self.report.error(
-                "wrong-value",
-                f"`{section}` is a mapping by name",
-                node.span,
-                "this is a list" if isinstance(node, Sequence) else "this is a single value",
-                help=f"{section}: {example}",
-            )
-        return []
+        if is_null(node):
+            return []
+        items = node.items if isinstance(node, Sequence) else []
+        found = [one for item in items for one in self.named(item)]
+        self.report.error(
+            "wrong-value",
+            f"`{section}` is a mapping by name",
+            node.span,
+            "this is a list" if isinstance(node, Sequence) else "this is a single value",
+            help=f"{section}: " + (f"{{{found[0].key.text}: ...}}" if found else example),
+        )
+        return found
+
+    def named(self, item: Node) -> list[Entry]:
+        """What an item of a list stands for, where a mapping by name belongs: `- x: [8]`,
+        `- {name: x, shape: [8]}`, or `- x`, of which no more is known.
+        """
+        if isinstance(item, Scalar):
+            self.report.spoilt.add(item.span)
+            return [Entry(item, Scalar(None, item.text, True, item.span))]
+        name = item.get("name") if isinstance(item, Mapping) else None
+        if isinstance(item, Mapping) and isinstance(name, Scalar):
+            rest = [entry for entry in item.entries if entry.value is not name]
+            return [Entry(name, Mapping(rest, item.span))]
+        alone = item.entries if isinstance(item, Mapping) and len(item) == 1 else []
+        return [one for one in alone if one.key.text not in (*BLOCK, *KINDS)]
 
     def as_entry(self, node: Node, name: str) -> Mapping | None:
         """An entry as a mapping; a bare name means its defaults."""

@@ -264,10 +264,10 @@ class Scope:
             near = ("a graph sees its own inputs only: add it to the graph's `inputs`",)
             fix = None
         tensors = (name for name, one in self.things.items() if self.is_tensor(one))
-        words = text.split()
+        words = text.replace(",", " ").split()
         if len(words) > 1 and all(word in self.things for word in words):
             near = (f"separate them with commas: [{', '.join(words)}]",)
-            fix = Edit(span, ", ".join(words)) if span.text == text else None
+            fix = Edit(span, ", ".join(words)) if span.text == text and "," not in text else None
         known = ", ".join(f"`{one}`" for one in islice(tensors, 12))
         self.report.error(
             "unknown-name",

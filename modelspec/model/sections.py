@@ -75,18 +75,7 @@ def outputs(node: Node | None, body: Body, scope: Scope) -> dict[str, Ref]:
         )  # fmt: skip
         return found
     if isinstance(node, Mapping):
-        for entry in node.entries:
-            source = entry.value.get("from") if isinstance(entry.value, Mapping) else None
-            text = source if isinstance(source, Scalar) else entry.key
-            if text is source and not OUTPUT_NAME.fullmatch(entry.key.text):
-                scope.report.error(
-                    "wrong-value",
-                    "an output's name starts with a letter and holds letters, digits and `_-.@`",
-                    entry.key.span,
-                    "not a name",
-                )
-            found[entry.key.text] = scope.tensor(str(text.value), text.span)
-        return found
+        return named(node, body, scope)
     for item in node.items if isinstance(node, Sequence) else [node]:
         if isinstance(item, Scalar) and isinstance(item.value, str):
             found[item.value] = scope.tensor(item.value, item.span)
@@ -96,6 +85,39 @@ def outputs(node: Node | None, body: Body, scope: Scope) -> dict[str, Ref]:
                 help=f"with losses it is a mapping: outputs: {{{called(item)}: {{loss: ...}}}}",
             )  # fmt: skip
     return found
+
+
+def named(node: Mapping, body: Body, scope: Scope) -> dict[str, Ref]:
+    """The tensors that the keys of a mapping name, or `from` below them."""
+    found: dict[str, Ref] = {}
+    if nameless(node, body):
+        scope.report.error(
+            "wrong-value",
+            "`outputs` holds names of tensors, and below each what is asked of it",
+            node.entries[0].key.span,
+            "not a tensor",
+            help=f"outputs: {{{body.calls[-1].name}: {{loss: ..., metrics: [...]}}}}",
+        )
+        return found
+    for entry in node.entries:
+        source = entry.value.get("from") if isinstance(entry.value, Mapping) else None
+        text = source if isinstance(source, Scalar) else entry.key
+        if text is source and not OUTPUT_NAME.fullmatch(entry.key.text):
+            scope.report.error(
+                "wrong-value",
+                "an output's name starts with a letter and holds letters, digits and `_-.@`",
+                entry.key.span,
+                "not a name",
+            )
+        found[entry.key.text] = scope.tensor(str(text.value), text.span)
+    return found
+
+
+def nameless(node: Mapping, body: Body) -> bool:
+    """Whether it says what is asked without saying of which tensor: {loss: mse}."""
+    tensors = {call.name for call in body.calls} | {one.name for one in body.inputs}
+    keys = [entry.key.text for entry in node.entries]
+    return bool(body.calls) and all(key in OUTPUT_KEYS and key not in tensors for key in keys)
 
 
 def called(item: Node) -> str:
@@ -109,7 +131,7 @@ def called(item: Node) -> str:
 def targets(spec: Spec, tree: Mapping, words: Words) -> None:
     """What is asked of each output, where `outputs` is a mapping."""
     node = tree.get("outputs")
-    if not isinstance(node, Mapping):
+    if not isinstance(node, Mapping) or nameless(node, spec.body):
         return
     for entry in node.entries:
         target = Target(entry.key.text, entry.key.span)

@@ -25,6 +25,8 @@ CASES = {
     "no space after a colon in braces": "d: {type: Dense, units:32}\n",
     "no colon": "inputs\n  x: [3]\n",
     "no colon on a later line": "a:\n  b: 1\n  c\n  d: 2\n",
+    "no colon between two words": "a:\n  type Dense\n  d: 2\n",
+    "no space behind a dash": "layers:\n  -{type: Dense, units: 3}\n",
     "a list on the line of its key": "a: - b\n",
     "a list entry in a mapping": "a: 1\n- b\n",
     "a mapping entry in a list": "- a\nb: 1\n",
