@@ -13,7 +13,8 @@ from modelspec.cli.output import as_json, measured
 @click.argument("run", metavar="RUN", shell_complete=folders)
 @click.option(
     "--data", metavar="SOURCE", shell_complete=files,
-    help="A path, or `{type: ..., path: ...}`; the spec's test, else validation, if left out.",
+    help="A path, `{type: ..., path: ...}`, or `-`, JSON Lines on stdin; the spec's test, else "
+    "validation, if left out.",
 )  # fmt: skip
 @click.option("--batch-size", type=click.IntRange(min=1), help="Samples a step.")
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1; the GPU if there is one.",
@@ -32,7 +33,8 @@ def command(
     from modelspec.engine.run import load
 
     held = load(run, device=device, trust_code=trust_code)
-    source = None if data is None else data_source(data)
+    rows = "{type: JSONL, path: -}" if data == "-" else data
+    source = None if rows is None else data_source(rows)
     values = held.evaluate(source, batch_size=batch_size)
     if format == "json":
         as_json(values)

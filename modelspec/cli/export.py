@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -24,8 +28,8 @@ if TYPE_CHECKING:
     help="PyTorch source with its weights beside it; ONNX; torch.export; the weights alone; a "
     ".keras file that Keras loads by itself.",
 )
-@click.option("-o", "--output", "path", metavar="PATH", required=True, help="The file to write.",
-              shell_complete=files)  # fmt: skip
+@click.option("-o", "--output", "path", metavar="PATH", required=True, shell_complete=files,
+              help="The file to write; `-` is stdout.")  # fmt: skip
 @click.option(
     "--with-training", is_flag=True,
     help="With `--to python`: a script beside it, train_NAME.py, that trains it as the run was.",
@@ -43,9 +47,10 @@ def command(
     """
     if with_training and form != "python":
         raise click.UsageError("--with-training goes with --to python")
+    if path == "-":
+        return to_stdout(run, form, trust_code)
     made = exported(run, form, path, with_training, trust_code)
-    for note in made.notes:
-        click.echo(f"note: {note}", err=True)
+    tell_notes(made)
     if format == "json":
         as_json({
             "files": made.files,
@@ -55,10 +60,36 @@ def command(
     else:
         for file in made.files:
             click.echo(file)
-        for one in made.compared:
-            verdict = "  differs: nothing was written" if one.fails else ""
-            click.echo(f"  {one.name}: largest difference {one.difference:.1e}{verdict}")
+        click.echo(differences(made))
     return 1 if made.fails else 0
+
+
+def to_stdout(run: str, form: str, trust_code: bool) -> int:
+    """The file on stdout, and what there is to say of it on stderr."""
+    if form == "python":
+        raise click.UsageError("a file of weights lies beside the source: name a file for `-o`")
+    with TemporaryDirectory() as folder:
+        made = exported(run, form, os.path.join(folder, f"model.{form}"), False, trust_code)
+        for path in made.files:
+            with open(path, "rb") as file:
+                copyfileobj(file, sys.stdout.buffer)
+    tell_notes(made)
+    click.echo(differences(made), err=True)
+    return 1 if made.fails else 0
+
+
+def tell_notes(made: Exported) -> None:
+    for note in made.notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def differences(made: Exported) -> str:
+    """A line for each output."""
+    lines = []
+    for one in made.compared:
+        verdict = "  differs: nothing was written" if one.fails else ""
+        lines.append(f"  {one.name}: largest difference {one.difference:.1e}{verdict}")
+    return "\n".join(lines)
 
 
 def exported(run: str, form: str, path: str, with_training: bool, trust_code: bool) -> Exported:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from modelspec.cli.completers import files, specs
 from modelspec.cli.options import compiled, spec_options
 
+#: What a path's ending stands for; no ending is SVG.
+ENDINGS = {"": "svg", ".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid"}
+
 
 @click.command("graph")
 @click.argument("spec", metavar="SPEC|RUN", shell_complete=specs)
 @click.option(
-    "--format", type=click.Choice(["svg", "dot", "mermaid"]), default="svg", show_default=True,
-    help="SVG as it is; DOT for Graphviz; Mermaid for Markdown.",
+    "--format", type=click.Choice(["svg", "dot", "mermaid"]),
+    help="SVG as it is; DOT for Graphviz; Mermaid for Markdown. By FILE's ending, else svg.",
 )  # fmt: skip
 @click.option(
     "-o",
@@ -25,7 +30,7 @@ from modelspec.cli.options import compiled, spec_options
 @spec_options
 def command(
     spec: str,
-    format: str,
+    format: str | None,
     output: str,
     settings: tuple[str, ...],
     allow_path: tuple[str, ...],
@@ -40,6 +45,19 @@ def command(
     from modelspec.model import notation, svg
     from modelspec.model.drawing import draw
 
+    form = format or form_of(output)
     picture = draw(compiled(spec, settings, allow_path, trust_code))
-    drawn = {"svg": svg.svg, "dot": notation.dot, "mermaid": notation.mermaid}[format](picture)
+    drawn = {"svg": svg.svg, "dot": notation.dot, "mermaid": notation.mermaid}[form](picture)
     to_file(output, drawn)
+
+
+def form_of(path: str) -> str:
+    """The format that a path's ending stands for."""
+    form = ENDINGS.get(os.path.splitext(path)[1].lower())
+    if form is None:
+        known = ", ".join(filter(None, ENDINGS))
+        raise click.UsageError(
+            f"no format is known by the ending of {path} ({known}): say --format; "
+            "`dot -Tpng model.dot` makes a PNG"
+        )
+    return form

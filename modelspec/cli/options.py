@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -92,12 +94,34 @@ def run_folder(graph: Graph, given: str | None) -> str:
 def data_source(text: str) -> Any:
     """What `--data` names: a path, or a source as a spec writes it, `{type: CSV, path: rows.txt}`.
 
-    Raises Rejected.
+    Where its path is `-`, stdin is read to its end first. Raises Rejected.
     """
-    from modelspec.catalog.words import bind, find
-    from modelspec.source.text import Source
-    from modelspec.source.tree import parse, to_plain
+    from modelspec.catalog.words import Words
+    from modelspec.model.learning import source
+    from modelspec.source.diagnostics import Report
+    from modelspec.source.text import Source, Span
+    from modelspec.source.tree import Scalar, parse
 
+    report, place = Report(), Source("--data", text)
     if text.startswith("{"):
-        return bind("sources", to_plain(parse(Source("--data", text))))
-    return bind("sources", text) if find("sources", text) is not None else text
+        found = source(Words(report), parse(place))
+    else:
+        found = source(
+            Words(report), Scalar(text, text, False, Span(place, 1, 1, 1, len(text) + 1))
+        )
+    report.raise_if_errors()
+    if getattr(found, "path", None) == ["-"]:
+        found.__dict__["path"] = [stdin_as_file()]
+    return found
+
+
+def stdin_as_file() -> str:
+    """A path at which what came on stdin can be read anywhere, and again."""
+    from shutil import copyfileobj
+    from tempfile import TemporaryFile
+
+    with TemporaryFile() as kept:
+        copyfileobj(sys.stdin.buffer, kept)
+        kept.flush()
+        os.dup2(kept.fileno(), 0)
+    return "/dev/stdin"

@@ -74,8 +74,11 @@ def to_file(path: str, text: str) -> None:
     if path == "-":
         click.echo(text, nl=False)
         return
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, path) from None
 
 
 def measured(values: dict[str, Any]) -> str:

@@ -66,7 +66,7 @@ def command(
     from modelspec.engine.run import load
 
     held = load(run, device=device, trust_code=trust_code)
-    made = outputs(held, source or data or "-", at, batch_size)
+    made = outputs(held, str(data if source is None else source), at, batch_size)
     if not raw and not at:
         made = named(held, made)
     target: Any = sys.stdout.buffer if output == "-" else output

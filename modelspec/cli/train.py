@@ -75,6 +75,9 @@ def begun(
     from modelspec.engine.training import Trainer
 
     trainer = Trainer(graph, run_folder(graph, run), device=device, weights=weights)
+    if trainer.hold.aside:
+        kept = f"note: the run that was in {trainer.folder} is kept as {trainer.hold.aside}"
+        click.echo(kept, err=True)
     tell(trainer.warnings, "full")
     return trainer
 

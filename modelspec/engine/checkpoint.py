@@ -127,7 +127,7 @@ def read_json(path: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as stream:
             found = json.load(stream)
     except OSError as error:
-        raise Unreadable(path, error.strerror or str(error)) from None
+        raise Unreadable(path, (error.strerror or str(error)).lower()) from None
     except (ValueError, RecursionError):
         raise Unreadable(path, "not valid JSON") from None
     if not isinstance(found, dict):

@@ -31,6 +31,7 @@ from modelspec.engine.module import Module
 from modelspec.engine.runner import TORCH
 from modelspec.engine.weights import fitted, write
 from modelspec.model.graph import Graph
+from modelspec.model.run_folder import Hold, begin
 from modelspec.source.diagnostics import Rejected, Report, Unreadable
 from modelspec.source.text import Source
 
@@ -186,10 +187,18 @@ def load(
     """
     path = os.path.join(folder, SPEC)
     if not os.path.isfile(path):
-        reason = "not a run folder: there is no spec.yaml in it"
-        raise Unreadable(folder, reason if os.path.isdir(folder) else "no such run folder")
+        raise Unreadable(folder, what_it_is(folder))
     graph = compile(Source.read(path), settings, trust=trust_code)
-    return Run(folder, graph, device or best_device())
+    return Run(folder, graph, device_of(device))
+
+
+def what_it_is(path: str) -> str:
+    """Why a path is no run folder."""
+    if os.path.isdir(path):
+        return "not a run folder: there is no spec.yaml in it"
+    if os.path.exists(path):
+        return "this is a file, and a run is the folder that `modelspec train` or `build` leaves"
+    return "no such run folder"
 
 
 def create(
@@ -198,12 +207,11 @@ def create(
     encoders: dict[str, Any],
     begun: Checkpoint | None = None,
     learnt: Mapping[str, State] | None = None,
-) -> None:
+) -> Hold:
     """Begin a run folder: facts, what the encoders and the layers learnt, a checkpoint that it
     starts from. Last comes the spec with all defaults: it makes the folder a run.
     """
-    put_aside(folder)
-    os.makedirs(folder, exist_ok=True)
+    hold = begin(folder)
     write_text(os.path.join(folder, ENCODERS), json.dumps(encoders))
     write_text(os.path.join(folder, FACTS), json.dumps(facts(graph), indent=1) + "\n")
     if learnt:
@@ -211,6 +219,7 @@ def create(
     if begun is not None:
         save(folder, begun)
     write_spec(folder, graph)
+    return hold
 
 
 def write_spec(folder: str, graph: Graph) -> None:
@@ -219,16 +228,6 @@ def write_spec(folder: str, graph: Graph) -> None:
     from modelspec.source.tree import write as yaml_of
 
     write_text(os.path.join(folder, SPEC), yaml_of(show(graph.spec, folder)))
-
-
-def put_aside(folder: str) -> None:
-    """An earlier run of this name is kept under the next free number; nothing is overwritten."""
-    if not os.path.isdir(folder) or not os.listdir(folder):
-        return
-    number = 1
-    while os.path.exists(f"{folder}-{number}"):
-        number += 1
-    os.rename(folder, f"{folder}-{number}")
 
 
 def facts(graph: Graph) -> dict[str, Any]:
@@ -285,5 +284,20 @@ def refused(code: str, message: str, help: str) -> Rejected:
     return Rejected(report.errors)
 
 
-def best_device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def device_of(name: str | None) -> str:
+    """The device of this name, the GPU if there is one where it is None. Raises `Rejected` where
+    this machine has none.
+    """
+    if name is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    cards = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    found = ["cpu", *(["cuda"] if cards else []), *cards]
+    found += ["mps"] if torch.backends.mps.is_available() else []
+    if name not in found:
+        listed = ", ".join(f"`{one}`" for one in found)
+        raise refused(
+            "wrong-value",
+            f"`device` is one that torch finds on this machine, and `{name}` is none",
+            f"it finds {listed}",
+        )
+    return name

@@ -18,9 +18,10 @@ from modelspec.engine.data import Prepared, prepare
 from modelspec.engine.learnt import Learnt, adapting, brought, filed, read_states
 from modelspec.engine.loop import Diverged, Evaluated, Event, Finished, Interrupted, Loop, Saved
 from modelspec.engine.module import Module
-from modelspec.engine.run import HISTORY, Run, best_device, create, load_into, refused, write_spec
+from modelspec.engine.run import HISTORY, Run, create, device_of, load_into, refused, write_spec
 from modelspec.engine.weights import takes_weights, write
 from modelspec.model.graph import Graph, Owner, Step
+from modelspec.model.run_folder import Hold
 
 #: An epoch's end is kept if the last checkpoint is older than this; the last epoch always is.
 SECONDS = 5.0
@@ -33,7 +34,7 @@ class Trainer:
         self, graph: Graph, folder: str, *, device: str | None = None, weights: str | None = None
     ) -> None:
         self.graph, self.folder = graph, folder
-        self.device = device or best_device()
+        self.device = device_of(device)
         data = ready(graph)
         self.prepared = prepare(data, wanted.everything(graph), graph.spec.training.seed)
         refuse_partial(graph, self.prepared)
@@ -44,7 +45,7 @@ class Trainer:
         given = weights is not None or takes_weights(graph) or bool(adapting(graph))
         # Weights from elsewhere may be gone, or others, when the run is resumed.
         begun = self.loop.checkpoint() if given else None
-        create(folder, graph, self.prepared.encoders, begun, self.learnt)
+        self.hold = create(folder, graph, self.prepared.encoders, begun, self.learnt)
         self.kept = time.monotonic()
 
     @classmethod
@@ -55,6 +56,7 @@ class Trainer:
         self = cls.__new__(cls)
         self.graph, self.folder, self.device = run.graph, run.folder, str(run.device)
         data, training = ready(run.graph), run.graph.spec.training
+        self.hold = Hold(run.folder)
         held = keeping.newest(run.folder)
         self.prepared = prepare(
             data, wanted.everything(run.graph), training.seed, run.encoders or None
@@ -99,6 +101,12 @@ class Trainer:
 
     def run(self) -> Iterator[Event]:
         """Train, event by event. Left early (a `break`, a signal), it keeps a checkpoint."""
+        try:
+            yield from self.events()
+        finally:
+            self.hold.release()
+
+    def events(self) -> Iterator[Event]:
         every = self.graph.spec.training.checkpoint_every
         saved = self.loop.at.steps
         done = self.loop.ended

@@ -169,7 +169,7 @@ def reading(file: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Unreadable(file, error.strerror or str(error)) from None
+        raise Unreadable(file, (error.strerror or str(error)).lower()) from None
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unreadable(file, f"no valid safetensors file ({error})") from None
 

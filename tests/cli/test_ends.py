@@ -108,6 +108,31 @@ def test_version_and_help(modelspec):
     assert modelspec("validate", "-h").code == 0
 
 
+@pytest.mark.parametrize(
+    ("closed", "said"),
+    [("<&-", "spec.yaml is valid: 4 layers"), ("2>&-", "spec.yaml is valid: 4 layers"),
+     (">&-", ""), ("<&- >&- 2>&-", "")],
+)  # fmt: skip
+def test_a_stream_that_the_shell_closed_is_dev_null(spec, tmp_path, closed, said):
+    spec(TWEETS)
+    done = subprocess.run(
+        ["sh", "-c", f"exec {sys.executable} -m modelspec validate spec.yaml {closed}"],
+        cwd=tmp_path, env=cli_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split(",")[0] == said
+
+
+def test_the_ending_of_a_picture_says_its_format(modelspec, spec, tmp_path):
+    spec(TWEETS)
+    for name, start in (("a.svg", "<svg"), ("a.dot", "digraph"), ("a.mmd", "flowchart")):
+        assert modelspec("graph", "spec.yaml", "-o", name).code == 0
+        assert (tmp_path / name).read_text().startswith(start)
+    done = modelspec("graph", "spec.yaml", "-o", "a.png")
+    assert done.code == 2
+    assert "no format is known by the ending of a.png" in done.err
+
+
 def test_a_closed_pipe_ends_quietly(spec, tmp_path):
     spec(TWEETS)
     child = subprocess.Popen(

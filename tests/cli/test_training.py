@@ -95,6 +95,53 @@ def test_predict_hands_out_any_tensor_and_writes_files(modelspec, run, tmp_path)
     assert "did you mean `hidden`?" in wrong.err
 
 
+def test_rows_on_stdin_can_be_read_again_at_a_path():
+    reading = (
+        "from modelspec.cli.options import data_source\n"
+        "path, = data_source('{type: CSV, path: -}').path\n"
+        "print(open(path).read() + open(path).read())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", reading], input=b"a,b\n1,2\n", env=cli_environment(),
+        capture_output=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == b"a,b\n1,2\n" * 2 + b"\n"
+
+
+@pytest.mark.nightly
+def test_a_dash_is_stdin_and_stdout_for_every_command_on_runs(run, tmp_path):
+    def piped(*arguments, given=b""):
+        return subprocess.run(
+            [sys.executable, "-m", "modelspec", *arguments],
+            cwd=tmp_path, env=cli_environment(), input=given, capture_output=True, check=True,
+        ).stdout  # fmt: skip
+
+    rows = (tmp_path / "rows.csv").read_bytes()
+    source = "{type: CSV, path: -}"
+    whole = piped("evaluate", "runs/points", "--data", "rows.csv")
+    assert piped("evaluate", "runs/points", "--data", source, given=rows) == whole
+    assert piped("predict", "runs/points", "--data", source, given=rows).count(b"\n") == 200
+    weights = piped("export", "runs/points", "--to", "safetensors", "-o", "-")
+    piped("export", "runs/points", "--to", "safetensors", "-o", "w.safetensors")
+    assert weights == (tmp_path / "w.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["evaluate", "runs/points", "--data", "rows.tsv"], "--data:1:1"),
+        (["predict", "runs/points", "{type: CVS}"], "--data:1:8"),
+        (["predict", "runs/points", ""], "there is no file ``"),
+        (["evaluate", "runs/points", "--device", "cud"], "`cud` is none"),
+        (["evaluate", "rows.csv"], "this is a file, and a run is the folder"),
+    ],
+)
+def test_what_a_command_is_given_is_named_where_it_is_wrong(modelspec, run, arguments, said):
+    done = modelspec(*arguments)
+    assert done.code in (1, 4)
+    assert said in done.err
+
+
 def test_build_makes_a_run_without_training(modelspec, points):
     done = modelspec("build", "spec.yaml", "--run", "fresh")
     assert done.out == "fresh: 33 parameters, untrained\n"

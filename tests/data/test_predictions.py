@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from modelspec.engine.data import read_stream, write_rows
-from modelspec.source.diagnostics import Rejected, Unreadable
+from modelspec.source.diagnostics import Rejected
 from tests.data.words import takes
 
 BATCHES = [
@@ -72,8 +72,21 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
     assert len(path.read_text().splitlines()) == 3
 
 
+def test_a_pipe_is_written_to_and_a_link_followed(tmp_path):
+    pipe, link = tmp_path / "pipe", tmp_path / "link.jsonl"
+    os.mkfifo(pipe)
+    link.symlink_to("out.jsonl")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    for path in (pipe, link):
+        write_rows(str(path), BATCHES, "jsonl")
+    assert os.read(reader, 1 << 16) == (tmp_path / "out.jsonl").read_bytes() != b""
+    os.close(reader)
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+
+
 def test_a_path_that_cannot_be_written_says_so(tmp_path):
-    with pytest.raises(Unreadable, match="no such file"):
+    with pytest.raises(FileNotFoundError, match="No such file"):
         write_rows(str(tmp_path / "no" / "out.csv"), BATCHES, "csv")
 
 

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from modelspec.engine import run
 from modelspec.engine.training import Trainer
 from modelspec.model.show import show
-from tests.engine.training import SpecFile, graph_of, npz, refusal, trained
+from tests.engine.training import SpecFile, ended, graph_of, npz, refusal, trained
 
 TWO = """
 params: {width: 5}
@@ -115,6 +115,32 @@ def test_an_earlier_run_is_put_aside_and_nothing_is_overwritten(path: Path, tmp_
         2,
         3,
     ]
+
+
+def test_a_folder_is_trained_in_by_one_at_a_time(path: Path, tmp_path: Path) -> None:
+    place = str(tmp_path / "run")
+    events = Trainer(graph_of(path), place, device="cpu").run()
+    next(events)
+    for other in (
+        lambda: Trainer(graph_of(path), place, device="cpu"),
+        lambda: Trainer.resumed(run.load(place, device="cpu")),
+        lambda: run.build(graph_of(path), place),
+    ):
+        with pytest.raises(BlockingIOError, match="another training writes here"):
+            other()
+    events.close()
+    assert [p.name for p in tmp_path.iterdir() if p.is_dir() and p.name != "specs"] == ["run"]
+    ended(Trainer.resumed(run.load(place, device="cpu")))
+    assert len(run.load(place).history) == 2
+
+
+def test_a_folder_that_holds_other_things_stays_where_it_is(path: Path, tmp_path: Path) -> None:
+    place = tmp_path / "thesis"
+    place.mkdir()
+    (place / "chapter.txt").write_text("one")
+    with pytest.raises(OSError, match="no run's, and not empty"):
+        Trainer(graph_of(path), str(place), device="cpu")
+    assert (place / "chapter.txt").read_text() == "one"
 
 
 def test_a_run_that_cannot_begin_leaves_the_earlier_one_alone(path: Path, tmp_path: Path) -> None:

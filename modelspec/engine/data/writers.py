@@ -13,7 +13,6 @@ import numpy as np
 
 from modelspec.engine.data.rows import Array
 from modelspec.engine.data.tables import arrow
-from modelspec.source.diagnostics import Unreadable
 
 Outputs = dict[str, Array]  # by output, each (rows, ...)
 
@@ -30,18 +29,22 @@ def write_rows(target: str | BinaryIO, batches: Iterable[Outputs], format: str) 
     JSONL has an object a row, CSV a column a number (`score`, or `score_0`, `score_1`, ... along
     the axes), NPZ an array an output, Parquet a column an output, with lists where it has axes,
     and a row group a batch. A stream is flushed after every batch; a file appears whole,
-    under its name, when the last row is written. Raises Unreadable where it cannot be written.
+    under its name, when the last row is written. Raises OSError where it cannot be written.
     """
     write = WRITERS[format]
     if not isinstance(target, str):
         return write(target, batches)
-    aside = f"{target}.{os.getpid()}.part"
+    if os.path.exists(target) and not os.path.isfile(target):  # a pipe, a device
+        with open(target, "wb") as stream:
+            return write(stream, batches)
+    place = os.path.realpath(target)
+    aside = f"{place}.{os.getpid()}.part"
     try:
         with open(aside, "wb") as stream:
             count = write(stream, batches)
-        os.replace(aside, target)
+        os.replace(aside, place)
     except OSError as error:
-        raise Unreadable(target, (error.strerror or str(error)).lower()) from None
+        raise type(error)(error.errno, error.strerror, target) from None
     finally:
         if os.path.exists(aside):
             os.remove(aside)

@@ -26,6 +26,7 @@ from modelspec.exchange.keras.weights import Matched
 from modelspec.exchange.motifs.spec import folded
 from modelspec.language.word import Reject
 from modelspec.model.graph import Graph
+from modelspec.model.run_folder import begin
 from modelspec.source.diagnostics import Rejected
 from modelspec.source.text import Source
 from modelspec.source.tree import write
@@ -215,8 +216,7 @@ def keep(
     known: dict[str, Any],
 ) -> None:
     """Write the folder; an earlier one of the name is put aside. The spec makes it a run."""
-    put_aside(folder)
-    os.makedirs(folder, exist_ok=True)
+    hold = begin(folder)
     put(os.path.join(folder, "encoders.json"), b"{}")
     put(os.path.join(folder, "run.json"), (json.dumps(known, indent=1) + "\n").encode())
     if states:
@@ -226,6 +226,7 @@ def keep(
         plain = {name: np.array(value, order="C") for name, value in arrays.items()}
         save_file(plain, file, metadata={"format": "modelspec"})
     put(os.path.join(folder, "spec.yaml"), text.encode())
+    hold.release()
 
 
 def put(path: str, content: bytes) -> None:
@@ -235,13 +236,3 @@ def put(path: str, content: bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     os.replace(f"{path}.new", path)
-
-
-def put_aside(folder: str) -> None:
-    """An earlier run of this name is kept under the next free number."""
-    if not os.path.isdir(folder) or not os.listdir(folder):
-        return
-    number = 1
-    while os.path.exists(f"{folder}-{number}"):
-        number += 1
-    os.rename(folder, f"{folder}-{number}")
