@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -92,6 +93,12 @@ def test_the_files_run_where_nothing_of_ours_is_known(tmp_path):
     )
     assert done.stdout.startswith("epoch 1/1  loss ")
     assert (tmp_path / "made_trained.safetensors").exists()
+    linted = subprocess.run(
+        [Path(sys.executable).parent / "ruff", "check", "--isolated", "--select", "E,F,I,UP",
+         "--line-length", "100", "made.py", "train_made.py"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert linted.returncode == 0, linted.stdout
 
 
 def test_a_training_script_goes_with_python_alone(tmp_path, capsys):

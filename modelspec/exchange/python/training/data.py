@@ -186,9 +186,9 @@ class Data:
                     readers.NPY_FILES,
                     f"arrays({', '.join(f'HERE / {path}' for path in listed)})",
                 )
-            reader = readers.NPY.format(columns=columns)
+            reader = filled(readers.NPY, columns)
         else:
-            reader = readers.NPZ.format(columns=columns)
+            reader = filled(readers.NPZ, columns)
         calls = [f"arrays(HERE / {path})" for path in listed]
         return reader, calls[0] if len(calls) == 1 else f"joined([{', '.join(calls)}])"
 
@@ -225,9 +225,9 @@ class Data:
         columns = list(dict.fromkeys(c for one in self.wanted for c in one.columns))
         if isinstance(word, sources.Parquet):
             self.imports.add("import pyarrow.parquet")
-            return readers.PARQUET.format(columns=columns)
+            return filled(readers.PARQUET, columns)
         self.imports.add("import pyarrow.ipc")
-        return readers.ARROW.format(columns=columns)
+        return filled(readers.ARROW, columns)
 
     def images(self, word: Any) -> str:
         self.imports.add("from PIL import Image")
@@ -281,3 +281,9 @@ class Data:
             outer = ", ".join(["count", *map(str, dims[:-1])])
             return f"torch.eye({dims[-1]})[torch.randint({dims[-1]}, ({outer},), generator=draw)]"
         return f"torch.randint(2, ({size},), generator=draw){cast(one.dtype)}"
+
+
+def filled(reader: str, columns: list[str]) -> str:
+    """A function that reads these columns."""
+    lines = reader.format(columns=columns).split("\n")
+    return "\n".join(part for line in lines for part in broken(line))

@@ -40,6 +40,12 @@ class Loop:
             "learning_rate(step)"
         )  # fmt: skip
 
+    @property
+    def counts(self) -> bool:
+        """Whether anything goes by the number of steps."""
+        several, averages = self.updates.accumulates, self.training.optimizer.use_ema
+        return bool(self.scheduled or self.inner or several or averages)
+
     def value(self, word: Any) -> str | None:
         """The monitored quantity, as an expression; None where there is none of the name."""
         if word.monitor in self.known:
@@ -164,7 +170,8 @@ class Loop:
                  "    count = len(next(iter(training.values())))",
                  "    optimizer = make_optimizer(model)"]  # fmt: skip
         lines += [f"    averages = {self.updates.averages()}"] if averages else []
-        lines += ["    history, step = [], 0", *self.rates(), *indented(self.before, 4)]
+        lines.append("    history, step = [], 0" if self.counts else "    history = []")
+        lines += [*self.rates(), *indented(self.before, 4)]
         lines += ["    for epoch in range(epochs):", *indented(self.opening, 8)]
         lines += ["        begin(model)", "        meter = Meter()", *self.steps()]
         lines += ["        logs = meter.result()", *DIVERGED]
@@ -190,11 +197,10 @@ class Loop:
             f"for batch in batches(training, {sequence}):",
             f"    losses, outputs = train_step({', '.join(given)})",
             "    meter.add(losses, outputs, batch)",
-            # Steps that were skipped are none.
-            "    step = optimizer.steps"
-            if self.training.precision == "float16"
-            else "    step += 1",
         ]
+        if self.counts:  # steps that were skipped are none
+            skips = self.training.precision == "float16"
+            lines.append("    step = optimizer.steps" if skips else "    step += 1")
         if self.training.optimizer.use_ema:
             update = f"-(-step // {several})" if several else "step"
             lines.append(f"    averages.follow({update})")

@@ -45,7 +45,8 @@ def meter(metrics: list[Metric], losses: list[str]) -> str:
         lines += broken(f"        {own} = {one.counts}({own}, {one.target}, {one.output})")
     lines.append(RESULT)
     lines += [f"            {name!r}: means[{name!r}]," for name in losses]
-    lines += [f"            {one.key!r}: {shown(one)}," for one in metrics]
+    for one in metrics:
+        lines += broken(f"            {one.key!r}: {shown(one)},")
     return "\n".join([*lines, "        }"])
 
 

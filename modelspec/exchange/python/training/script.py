@@ -19,6 +19,7 @@ from modelspec.exchange.python.reading import function_of
 from modelspec.exchange.python.source import PythonSource
 from modelspec.exchange.python.training import fixed
 from modelspec.exchange.python.training.data import Data, Read
+from modelspec.exchange.python.training.imports import capitals_first, is_foreign, ordered, read
 from modelspec.exchange.python.training.lines import broken, doubled
 from modelspec.exchange.python.training.loop import Loop
 from modelspec.exchange.python.training.meter import meter
@@ -99,14 +100,14 @@ class Script:
             for one in self.made.readings
         ]
         self.imports = {"import argparse", "import json", "import math", "from typing import Any",
-                        "from pathlib import Path",
-                        "from collections.abc import Iterable, Iterator"}  # fmt: skip
+                        "from pathlib import Path"}  # fmt: skip
 
     def text(self) -> str:
         """The script."""
         parts = [*self.reading(), *self.measuring(), *self.moving(), *self.going_round()]
         self.imports |= self.plain.imports
-        return doubled(spaced([self.head(), *parts]))
+        body = spaced(parts)
+        return doubled(spaced([self.head(body), body]))
 
     def reading(self) -> list[str]:
         """What reads the data."""
@@ -164,7 +165,8 @@ class Script:
             return fixed.IN_ORDER
         return fixed.NUMPYS_ORDER if self.data.numpy else fixed.TORCHS_ORDER
 
-    def head(self) -> str:
+    def head(self, body: str) -> str:
+        """What stands before all else; of what it imports, what the rest reads."""
         training, rate = self.training, self.training.optimizer.learning_rate
         own = [self.made.model, "load"]
         if self.made.rows:
@@ -172,14 +174,16 @@ class Script:
             own += [one.function for one in self.data.readings]
         constants = f"{training.epochs}, {training.batch_size}, {training.seed}"
         doc = fixed.DOC.replace("STEM", self.stem).replace("ORDER", fixed.ORDERS[self.order])
+        abstract = read(["Iterable", "Iterator"], body)
         ours = [one for one in self.imports if not is_foreign(one)]
+        ours += [f"from collections.abc import {abstract}"] if abstract else []
         others = [one for one in self.imports if is_foreign(one)]
+        others += ["import torch", *(["import torch.nn.functional as F"] if "F." in body else []),
+                   f"from {self.stem} import {read(sorted(own, key=capitals_first), body)}",
+                   "from torch import Tensor, nn"]  # fmt: skip
         return "\n".join([
             doc, "", "from __future__ import annotations", "", *ordered(ours), "",
-            *ordered(others), "import torch",
-            "import torch.nn.functional as F",
-            *broken(f"from {self.stem} import {', '.join(sorted(own, key=capitals_first))}"),
-            "from torch import Tensor, nn", "",
+            *(piece for one in ordered(others) for piece in broken(one)), "",
             "Samples = dict[str, Tensor]  # by name, (samples, ...)",
             "HERE = Path(__file__).parent",
             'DEVICE = "cuda" if torch.cuda.is_available() else "cpu"',
@@ -299,19 +303,6 @@ def access(name: str) -> str:
     return "model" + "".join(
         f"[{part}]" if part.isdigit() else f".{part}" for part in name.split(".")
     )
-
-
-def is_foreign(line: str) -> bool:
-    return line.startswith(("import numpy", "import pyarrow", "from PIL"))
-
-
-def ordered(lines: Iterable[str]) -> list[str]:
-    """Imports as they are usually sorted."""
-    return sorted(lines, key=lambda one: (one.startswith("from"), one))
-
-
-def capitals_first(name: str) -> tuple[bool, str]:
-    return name[0].islower(), name
 
 
 def banner(name: str) -> str:
