@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from modelspec.exchange.keras.entries import PRECISIONS, declared, policy
 from modelspec.exchange.keras.faults import Faults
-from modelspec.exchange.keras.masks import ARGUMENTS, TAKE, key
+from modelspec.exchange.keras.masks import ARGUMENTS, RECURRENT, TAKE, key
 from modelspec.exchange.keras.model import Model, Node, Part, Tensor, tensors
 from modelspec.exchange.keras.order import by_depth
 
@@ -80,7 +80,12 @@ class Walk:
         if part.model is not None:
             given_back(node, masks)
             return Walk(part.model, masks, self.faults).run()
-        if part.kind in (*TAKE, *LEAVE_OUT) and not written:
+        if given_a_state(part, node):
+            if written:
+                self.faults.refuse(part.name, "it is given a state and a mask, and reads by both",
+                                   "leave `mask` out of its call in Keras, check what the model "
+                                   "predicts, and save it again")  # fmt: skip
+        elif part.kind in (*TAKE, *LEAVE_OUT) and not written:
             masks = self.without_lost(part, read, masks)
         here = passes(part, [mask.here for mask in masks])
         there = passes(part, [written or mask.there for mask in masks])
@@ -124,6 +129,12 @@ class Walk:
                 "an attention before it took it off"
             )
         tensor.part, tensor.node, tensor.index = name, 0, 0
+
+
+def given_a_state(part: Part, node: Node) -> bool:
+    """Whether a recurrent layer is called on its first state too: it reads no mask then."""
+    mask = list(tensors(node.kwargs.get("mask")))
+    return part.kind in RECURRENT and len(node.tensors()) > 1 + len(mask)
 
 
 def given_back(node: Node, masks: list[Mask]) -> None:

@@ -10,10 +10,11 @@ from modelspec.exchange.keras.model import Model, Node, Part, Tensor, tensors
 
 #: Operations that take the shape of a tensor, and nothing else: masks are joined with them.
 ALIKE = ("OnesLike", "ZerosLike")
+RECURRENT = {"LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D",
+             "Bidirectional"}  # fmt: skip
 #: Layers whose call takes the mask of what they are called on.
 TAKE = {"Softmax", "GlobalAveragePooling1D", "BatchNormalization", "TimeDistributed", "Pipeline",
-        "LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D",
-        "Bidirectional", "Attention", "AdditiveAttention"}  # fmt: skip
+        "Attention", "AdditiveAttention", *RECURRENT}  # fmt: skip
 ARGUMENTS = ("mask", "query_mask", "value_mask", "key_mask")
 
 
