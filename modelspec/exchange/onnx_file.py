@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from modelspec.engine.module import Module
 from modelspec.exchange.export_dimensions import examples, size_names
-from modelspec.exchange.torch_export import raise_untraced
+from modelspec.exchange.torch_export import Traced, raise_untraced
 from modelspec.model.graph import Graph
 from modelspec.source.diagnostics import Report
 
@@ -42,12 +42,13 @@ def write(module: Module, path: str) -> list[str]:
     given = tuple(examples(graph).values())
     sizes = sum(value.nbytes for value in module.weights().values())
     # It says on stdout how far it is, and which packages it would also know.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    for teller in ("torch.onnx", "onnxscript"):
+        logging.getLogger(teller).setLevel(logging.ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
         warnings.simplefilter("ignore")
         try:
             torch.onnx.export(
-                Positional(module),
+                Positional(Traced(module)),
                 given,
                 path,
                 dynamo=True,

@@ -9,12 +9,41 @@ import warnings
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from modelspec.engine.module import Module
 from modelspec.exchange.export_dimensions import examples, free_sizes
 from modelspec.model.graph import Graph
 from modelspec.source.diagnostics import Report
+
+
+#: What `forward` is called instead: no name of a spec's has a colon.
+FORWARD = "forward:"
+
+
+class Traced(Module):
+    """A module as torch traces it: none of its parts is called `forward`, as one of a
+    Bidirectional's is, since torch keeps parts as attributes.
+    """
+
+    def __init__(self, module: Module) -> None:
+        super().__init__(module.graph, pretrained=False)
+        self.runner = module.runner
+        own = self.weights()
+        with torch.no_grad():
+            for name, value in module.weights().items():
+                own[name].copy_(value)
+        self.train(module.training)
+
+    def holder(self, name: str) -> tuple[nn.Module, str]:
+        return super().holder(renamed(name, "forward", FORWARD))
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {renamed(name, FORWARD, "forward"): v for name, v in super().tensors().items()}
+
+
+def renamed(name: str, old: str, new: str) -> str:
+    return ".".join(new if part == old else part for part in name.split("."))
 
 
 def write(module: Module, path: str) -> list[str]:
@@ -33,7 +62,7 @@ def traced(module: Module) -> Any:
     try:
         with torch.no_grad():
             return torch.export.export(
-                module, (inputs,), dynamic_shapes=(free_sizes(module.graph),)
+                Traced(module), (inputs,), dynamic_shapes=(free_sizes(module.graph),)
             )
     except Exception as failed:  # torch raises what it likes where it cannot trace
         raise_untraced(failed, "torch.export")
