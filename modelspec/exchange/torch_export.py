@@ -16,7 +16,6 @@ from modelspec.exchange.export_dimensions import examples, free_sizes
 from modelspec.model.graph import Graph
 from modelspec.source.diagnostics import Report
 
-
 #: What `forward` is called instead: no name of a spec's has a colon.
 FORWARD = "forward:"
 
