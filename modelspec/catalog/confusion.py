@@ -72,6 +72,7 @@ def thresholds() -> ListOf:
         Float("", min=0, max=1),
         default=None,
         single=True,
+        least=1,
     )
 
 

@@ -16,7 +16,8 @@ def num_classes() -> Int:
 
 def target_class_ids(default: Any) -> ListOf:
     doc = "The classes to measure; what is shown is their mean."
-    return ListOf(doc, Int("", min=0), **({} if default is None else {"default": default}))
+    given = {} if default is None else {"default": default}
+    return ListOf(doc, Int("", min=0), least=1, **given)
 
 
 def ignore_class() -> Int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from modelspec.catalog.misfits import PROBABILITIES, below_zero, one_class, wrong_range
+from modelspec.catalog.misfits import PROBABILITIES, below_zero, no_axis, one_class, wrong_range
 from modelspec.catalog.words import snake
 from modelspec.language.kinds import Bool, Choice, Float, Int, ListOf
 from modelspec.language.shapes import Shape, show
@@ -64,7 +64,7 @@ class Loss(Word):
                 "a softmax over one unit is always 1",
                 "write `activation: sigmoid`, or give the layer one unit for each class",
             )
-        return None
+        return no_axis(self.__dict__.get("axis"), output)
 
 
 def from_logits() -> Bool:
@@ -219,13 +219,15 @@ class Overlap(Loss):
         Int(""),
         default=None,
         single=True,
+        least=1,
     )
     suits = PROBABILITIES
 
     def misfit(self, output: Shape, activation: str | None) -> Reject | None:
         rank = len(output) + 1
         axes = self.__dict__["axis"] or ()
-        if not all(-rank <= axis < rank for axis in axes):
+        whole = len({axis % rank for axis in axes}) == len(axes)
+        if not whole or not all(-rank <= axis < rank for axis in axes):
             with_batch = show(("batch", *output))
             return Reject(
                 "axis",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from modelspec.catalog.misfits import no_axis
 from modelspec.catalog.words import snake
 from modelspec.language.kinds import Bool, Float, Int
 from modelspec.language.shapes import Shape, show
@@ -35,8 +36,9 @@ class Metric(Word):
 
     def misfit(self, output: Shape, target: Shape) -> Reject | None:
         """Why it cannot measure such an output with such targets; None where it can."""
-        if self.targets == "any":
-            return None
+        misplaced = no_axis(self.__dict__.get("axis"), output)
+        if self.targets == "any" or misplaced is not None:
+            return misplaced
         name = type(self).__name__
         sparse = len(target) == len(output) - 1 and not ends_in_one(output)
         if self.targets == "classes":
@@ -93,6 +95,9 @@ class TopKCategoricalAccuracy(Metric):
     targets = "onehot"
     k = top(5)
 
+    def misfit(self, output: Shape, target: Shape) -> Reject | None:
+        return super().misfit(output, target) or too_many(self.k, output)
+
 
 class SparseTopKCategoricalAccuracy(Metric):
     """How often the right class is among the `k` greatest outputs, with integer targets."""
@@ -100,6 +105,20 @@ class SparseTopKCategoricalAccuracy(Metric):
     targets = "classes"
     k = top(5)
     from_sorted_ids = Bool("Whether outputs are class numbers, the best first.", default=False)
+
+    def misfit(self, output: Shape, target: Shape) -> Reject | None:
+        return super().misfit(output, target) or (
+            None if self.from_sorted_ids else too_many(self.k, output)
+        )
+
+
+def too_many(k: int, output: Shape) -> Reject | None:
+    """Why there are no `k` classes to choose from."""
+    classes = output[-1] if output else 1
+    if not isinstance(classes, int) or k <= classes:
+        return None
+    message = f"`k` is {k}, and the output has {classes} classes: the right one is among them"
+    return Reject("k", message, f"write a `k` below {classes}" if classes > 2 else "")
 
 
 class Mean(Metric):

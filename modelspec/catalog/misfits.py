@@ -66,6 +66,15 @@ def one_class(loss: Loss, output: Shape, axis: int) -> Reject | None:
     )
 
 
+def no_axis(axis: object, output: Shape) -> Reject | None:
+    """Why an axis, counted with the batch as 0, is none of this output's."""
+    rank = len(output) + 1
+    if not isinstance(axis, int) or -rank <= axis < rank:
+        return None
+    shown = show(("batch", *output))
+    return Reject("axis", f"`axis` is {axis}, and the output is {shown}", "the last axis is -1")
+
+
 def class_axis(output: Shape, axis: int) -> Dim:
     """The size of an axis that is counted with the batch, as Keras counts."""
     return output[axis if axis < 0 else axis - 1]

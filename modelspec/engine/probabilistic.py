@@ -47,4 +47,5 @@ def shown(word: Metric, y_true: Tensor, weight: Tensor | None) -> Tensor | None:
     if ignored is None or weight is None:
         return weight
     counts = y_true != ignored
-    return aligned(weight.float(), counts) * aligned(counts, weight)
+    given = aligned(weight.float(), counts)
+    return given * aligned(counts, given)

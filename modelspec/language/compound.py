@@ -41,14 +41,17 @@ class ListOf(Kind[list[Any]]):
         null: bool = False,
         single: bool = False,
         length: int | None = None,
+        least: int = 0,
     ) -> None:
         super().__init__(doc, default=default, null=null)
-        self.item, self.single, self.length = item, single, length
+        self.item, self.single, self.length, self.least = item, single, length, least
 
     def value(self, node: Node, reader: Reader, owner: Any) -> list[Any]:
         if isinstance(node, Sequence):
             if self.length is not None and len(node.items) != self.length:
                 raise Mismatch(f"this has {len(node.items)}", node)
+            if len(node.items) < self.least:
+                raise Mismatch("this is empty", node)
             return self.items(node, reader, owner)
         if self.single:
             return [self.item.read(node, reader, owner)]
@@ -68,6 +71,7 @@ class ListOf(Kind[list[Any]]):
 
     def noun(self) -> str:
         count = "" if self.length is None else f"{self.length} items, "
+        count = f"at least {self.least}, " if self.least else count
         listed = f"a list ({count}each {self.item.describe()})"
         return f"{self.item.describe()}, or {listed}" if self.single else listed
 
@@ -75,6 +79,8 @@ class ListOf(Kind[list[Any]]):
         listed: dict[str, Any] = {"type": "array", "items": self.item.json_schema()}
         if self.length is not None:
             listed |= {"minItems": self.length, "maxItems": self.length}
+        if self.least:
+            listed["minItems"] = self.least
         return {"anyOf": [self.item.json_schema(), listed]} if self.single else listed
 
 

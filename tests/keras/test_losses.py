@@ -326,7 +326,12 @@ MISFITS = [
     ("CategoricalCrossentropy", (4,), "LogSoftmax", "ends in `log_softmax`"),
     ("SparseCategoricalCrossentropy", (), "Softmax", "one value for each class"),
     ("SparseCategoricalCrossentropy", (1,), None, "over one class"),
-    ({"type": "SparseCategoricalCrossentropy", "axis": 2}, (4,), None, "one value for each"),
+    (
+        {"type": "SparseCategoricalCrossentropy", "axis": 2},
+        (4,),
+        None,
+        "`axis` is 2, and the output is (batch, 4)",
+    ),
     ({"type": "CategoricalCrossentropy", "axis": -2}, (4,), None, "one value for each"),
     ("KLDivergence", (4,), "LogSoftmax", "ends in `log_softmax`"),
     ("Poisson", (1,), "Tanh", "ends in `tanh`"),

@@ -33,6 +33,8 @@ CASES = [
     ("metrics", "RecallAtPrecision", {"precision": 0.5, "num_thresholds": 0}, "num_thresholds"),
     ("metrics", "IoU", {"num_classes": 2, "target_class_ids": [2]}, "2 classes"),
     ("metrics", "BinaryIoU", {"target_class_ids": [2]}, "2 classes"),
+    ("metrics", "BinaryIoU", {"target_class_ids": []}, "target_class_ids"),
+    ("metrics", "OneHotIoU", {"num_classes": 2, "target_class_ids": []}, "target_class_ids"),
     ("metrics", "AUC", {"num_thresholds": 1}, "num_thresholds"),
     ("metrics", "AUC", {"curve": "ROCK"}, "curve"),
     ("optimizers", "Adam", {"gradient_accumulation_steps": 1}, "gradient_accumulation_steps"),
