@@ -145,8 +145,8 @@ def lines() -> Iterator[str]:
     yield "What is the same is held to Keras itself by the tests: values, gradients, refusals."
     yield "Integers and booleans are computed with as floats, also where one of Keras's kernels for"
     yield "torch knows none; sizes that are unknown before data comes are checked when it comes."
-    yield "A weight for each sample weighs all that its outputs hold; Keras's losses lay it over the"
-    yield "last axes, and fail, or weigh other values, where an output has more of them."
+    yield "A weight for each sample weighs all that its outputs hold; Keras's losses lay it over"
+    yield "the last axes, and fail, or weigh other values, where an output has more of them."
     for group in MODULES:
         names = public(group)
         yield ""

@@ -16,14 +16,15 @@ class Constraint(Word):
         """Why a weight of this shape cannot be projected so; None where it can."""
         rank = len(shape)
         axes: list[int] = self.__dict__.get("axis", [])
-        if all(-rank <= axis < rank for axis in axes):
+        inside = all(-rank <= axis < rank for axis in axes)
+        if inside and len({axis % rank for axis in axes}) == len(axes):
             return None
         return Reject("axis", f"`axis` is {axes}, and this weight is {show(shape)}")
 
 
 def axis() -> ListOf:
     doc = "The axis or axes that one norm is taken along: 0 for `Dense`, [0, 1, 2] for `Conv2D`."
-    return ListOf(doc, Int(""), default=0, single=True)
+    return ListOf(doc, Int(""), default=0, single=True, least=1)
 
 
 class MaxNorm(Constraint):

@@ -14,6 +14,11 @@ class Initializer(Word):
 
     def misfit(self, shape: Shape) -> Reject | None:
         """Why a weight of this shape cannot start so; None where it can."""
+        rank = len(shape)
+        for name in ("input_axes", "output_axes"):
+            if not all(-rank <= axis < rank for axis in self.__dict__.get(name) or ()):
+                message = f"`{name}` is {self.__dict__[name]}, and this weight is {show(shape)}"
+                return Reject("", message, "leave both out: the last two axes are meant")
         return None
 
 
@@ -206,10 +211,11 @@ class STFT(Initializer):
     periodic = Bool("Whether the window is one period of an endless one.", default=False)
 
     def misfit(self, shape: Shape) -> Reject | None:
-        if len(shape) != 3 or shape[1] != 1:
+        if len(shape) != 3 or shape[1] != 1 or shape[2] == 1:
             return Reject(
                 "",
-                f"`STFT` makes weights of (window, 1, frequencies), and this is {show(shape)}",
+                "`STFT` makes weights of (window, 1, frequencies), two of those at least, and this "
+                f"is {show(shape)}",
                 "`glorot_uniform` works for any weight",
             )
         given = self.__dict__["window"]

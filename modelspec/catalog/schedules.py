@@ -44,7 +44,7 @@ class PolynomialDecay(Schedule):
     initial_learning_rate = Float("The rate at the start.", min=0)
     decay_steps = Int("Steps from the first rate to the last.", min=1)
     end_learning_rate = Float("The rate at the end, and after it.", default=0.0001, min=0)
-    power = Float("1 is a straight line.", default=1.0)
+    power = Float("1 is a straight line.", default=1.0, min=0)
     cycle = Bool("Whether to begin again, each time for longer, at the end.", default=False)
 
 

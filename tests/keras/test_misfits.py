@@ -41,6 +41,38 @@ def test_what_goes_with_no_such_output_is_refused_by_its_name(
         theirs(targets, torch.rand(2, *output))
 
 
+STARTS = [
+    ("initializers", {"type": "VarianceScaling", "input_axes": [0], "output_axes": [2]}, "axes"),
+    ("initializers", {"type": "GlorotNormal", "input_axes": [-3], "output_axes": [1]}, "axes"),
+    ("constraints", {"type": "MaxNorm", "axis": [0, 0]}, "axis"),
+    ("constraints", {"type": "UnitNorm", "axis": [1, -1]}, "axis"),
+]
+
+
+@pytest.mark.parametrize(("group", "case", "said"), STARTS, ids=str)
+def test_axes_that_a_weight_has_not_or_has_once_are_refused(group, case, said):
+    assert said in bind(group, case).misfit((3, 4)).message
+    plain = {key: value for key, value in case.items() if key != "type"}
+    theirs = getattr(getattr(keras, group), case["type"])(**plain)
+    given = (3, 4) if group == "initializers" else torch.ones(3, 4)
+    with pytest.raises((IndexError, RuntimeError)):
+        theirs(given)
+
+
+def test_one_frequency_alone_is_refused_where_keras_gives_no_numbers():
+    word = bind("initializers", "STFT")
+    assert "two of those at least" in word.misfit((2, 1, 1)).message
+    assert keras.initializers.STFT()((2, 1, 1), dtype="float32").isnan().all()
+
+
+def test_a_polynomial_that_grows_without_end_is_refused():
+    with pytest.raises(Rejected, match="power"):
+        bind("schedules", {"type": "PolynomialDecay", "initial_learning_rate": 0.1,
+                           "decay_steps": 4, "power": -1.0})  # fmt: skip
+    theirs = keras.optimizers.schedules.PolynomialDecay(0.1, 4, power=-1.0)
+    assert not torch.isfinite(torch.as_tensor(theirs(4)))
+
+
 @pytest.mark.parametrize("name", ["Precision", "Recall", "TruePositives", "FalseNegatives"])
 def test_a_list_of_no_thresholds_is_refused(name):
     with pytest.raises(Rejected, match="at least 1") as caught:
