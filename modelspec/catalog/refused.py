@@ -15,8 +15,9 @@ class Refused(NamedTuple):
 _CODE = "a spec runs no code"
 _OWN = 'a class of your own: {type: python, class: "package.module:Class"} and `--trust-code`'
 _FRAMEWORK = "it wraps a model of another framework"
-_TORCH = "`import` reads Keras models; for torch there is {type: torch.nn.Name, ...}"
+_TORCH = "`modelspec import` for Keras models, {type: torch.nn.Name, ...} for torch's"
 
+_EVENTS = "a loop in Python: `for event in modelspec.train(spec): ...`"
 _BASE = "it is what others are made from"
 
 
@@ -50,7 +51,7 @@ REFUSED: dict[str, dict[str, Refused]] = {
         "Input": Refused("inputs are declared", "`inputs: {name: [shape]}` at the top"),
         "InputLayer": Refused("inputs are declared", "`inputs: {name: [shape]}` at the top"),
         "InputSpec": Refused(
-            "a layer knows what it takes", "an input's shape stands in `inputs: {name: [shape]}`"
+            "a layer knows what it takes", "`inputs: {name: [shape]}` for an input's shape"
         ),
         "Sequential": Refused(
             "a graph is a layer as it is", "{layers: [...]} in the place of `type`"
@@ -62,7 +63,7 @@ REFUSED: dict[str, dict[str, Refused]] = {
         "ops.outer": _across('"bi,bj->bij"'),
         "MaxNumBoundingBoxes": Refused(
             "boxes are not among a spec's tensors",
-            "pad them to one number when the data is written",
+            "data that is written with one number of boxes",
         ),
     },
     "losses": {"Loss": _base("losses")},
@@ -89,19 +90,19 @@ REFUSED: dict[str, dict[str, Refused]] = {
     "regularizers": {"Regularizer": _base("regularizers")},
     "constraints": {"Constraint": _base("constraints")},
     "callbacks": {
-        "Callback": Refused(_BASE, "from Python: for event in modelspec.train(spec): ..."),
+        "Callback": Refused(_BASE, _EVENTS),
         "CallbackList": Refused("`callbacks` is a list as it is", "`callbacks: [...]`"),
         "History": Refused("every run keeps it", "`history.jsonl` in the run's folder"),
-        "LambdaCallback": Refused(_CODE, "from Python: for event in modelspec.train(spec): ..."),
+        "LambdaCallback": Refused(_CODE, _EVENTS),
         "OrbaxCheckpoint": Refused(
             "checkpoints are of one format", "`ModelCheckpoint`; every run keeps its last anyway"
         ),
         "ProgbarLogger": Refused(
-            "progress is the command line's", "nothing: `train` shows it on stderr"
+            "progress is the command line's", "`modelspec train`, which shows it on stderr"
         ),
         "RemoteMonitor": Refused(
             "a spec opens no connections",
-            "`history.jsonl`, or from Python: for event in modelspec.train(spec): ...",
+            "`history.jsonl`, or " + _EVENTS,
         ),
         "TensorBoard": Refused(
             "a run's history is plain data", "`history.jsonl` in the run's folder, or `CSVLogger`"

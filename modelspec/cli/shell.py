@@ -37,9 +37,11 @@ class Commands(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from modelspec.catalog.index import INDEX
             from modelspec.source.suggest import did_you_mean
 
-            near = "; ".join(did_you_mean(args[0], COMMANDS))
+            listed = f"`modelspec layers --group {args[0]}` lists them"
+            near = listed if args[0] in INDEX else "; ".join(did_you_mean(args[0], COMMANDS))
             ctx.fail(f"there is no command `{args[0]}`" + (f": {near}" if near else ""))
         return super().resolve_command(ctx, args)
 

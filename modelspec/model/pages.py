@@ -156,9 +156,19 @@ def pages_called(name: str) -> list[Page]:
 
 
 def near(name: str) -> tuple[str, ...]:
-    """A help line with the words that were probably meant."""
+    """Help lines on a name that is no word: what stands for it here, else the nearest words."""
+    from modelspec.catalog.legacy import theirs
+    from modelspec.catalog.refused import refused
     from modelspec.source.suggest import did_you_mean
 
+    for group in INDEX:
+        known = refused(group, name)
+        if known is not None:
+            return (known.reason, f"use {known.use}")
+    for group in INDEX:
+        ours = theirs(group, name)
+        if ours:
+            return ours
     return did_you_mean(name, [word for group in INDEX for word in names(group)])
 
 

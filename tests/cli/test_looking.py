@@ -91,6 +91,20 @@ def test_an_unknown_word_suggests_a_near_one(modelspec):
     assert "did you mean `Dense`?" in done.err
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["layers", "Lambda"], "a spec runs no code; use layers such as {type: ops.Mean, axis: 1}"),
+        (["layers", "BatchNorm2d"], "did you mean `BatchNormalization`?"),
+        (["losses"], "`modelspec layers --group losses` lists them"),
+    ],
+)
+def test_a_word_of_another_house_is_told_by_what_stands_for_it(modelspec, asked, said):
+    done = modelspec(*asked)
+    assert done.code == 2
+    assert said in done.err
+
+
 def test_the_catalogue_for_scripts(modelspec):
     (dense,) = json.loads(modelspec("layers", "Dense", "--format", "json").out)
     assert dense["arguments"][0] == {
