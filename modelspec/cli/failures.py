@@ -10,6 +10,7 @@ import click
 from modelspec.cli.output import Asked, tell
 from modelspec.model.overrides import BadOverride
 from modelspec.source.diagnostics import Rejected, Unreadable
+from modelspec.source.excerpt import safe
 
 REJECTED, USAGE, DIVERGED, FILES, MEMORY, FAULT = 1, 2, 3, 4, 5, 70
 INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
@@ -45,19 +46,21 @@ def _told(error: BaseException, asked: Asked) -> int:
         tell(error.diagnostics, asked.diagnostics)
         return REJECTED
     if isinstance(error, BadOverride):
-        return _say(str(error), USAGE)
+        return say(str(error), USAGE)
     if isinstance(error, click.ClickException):
+        # What was typed may hold more than text.
+        error.message = "\n".join(map(safe, error.message.split("\n")))  # type: ignore[misc]
         error.show()
         return USAGE
     if isinstance(error, Unreadable):
-        return _say(str(error), FILES, error.path)
+        return say(str(error), FILES, error.path)
     if isinstance(error, MemoryError) or _is_out_of_memory(error):
-        return _say("out of memory; a smaller batch_size needs less", MEMORY)
+        return say("out of memory; a smaller batch_size needs less", MEMORY)
     if isinstance(error, OSError):
         reason = (error.strerror or str(error)).lower()
         named = isinstance(error.filename, str)
         missing = error.filename if named and error.errno == errno.ENOENT else ""
-        return _say(f"{error.filename}: {reason}" if error.filename else reason, FILES, missing)
+        return say(f"{error.filename}: {reason}" if error.filename else reason, FILES, missing)
     return _fault(error)
 
 
@@ -66,7 +69,7 @@ def _fault(error: BaseException) -> int:
         import traceback
 
         click.echo("".join(traceback.format_exception(error)), err=True)
-    what = f"{type(error).__name__}: {error}".strip().splitlines()[0][:300]
+    what = safe(f"{type(error).__name__}: {error}".strip().splitlines()[0][:300])
     click.echo(
         f"error: a fault of the tool itself: {what}\n"
         "  please report it with the spec and the output of the same command under "
@@ -76,11 +79,9 @@ def _fault(error: BaseException) -> int:
     return FAULT
 
 
-def _say(message: str, code: int, path: str = "") -> int:
+def say(message: str, code: int, path: str = "") -> int:
     """Say what went wrong; where a path leads to no file, what was probably meant."""
-    from modelspec.source.excerpt import safe
-
-    click.echo(f"error: {message}", err=True)
+    click.echo("\n".join(map(safe, f"error: {message}".split("\n"))), err=True)
     if path and not os.path.exists(path):
         from modelspec.source.nearby import near
 

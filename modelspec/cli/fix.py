@@ -47,7 +47,7 @@ def fixed(
 def rewrite(path: str, text: str) -> None:
     """Put a text in the place of a file, at once or not at all; what leads to it stays a link."""
     target = os.path.realpath(path)
-    with open(target, "rb") as old:
+    with open(target, "r+b") as old:  # what may not be written is not replaced either
         mark = MARK if old.read(len(MARK)) == MARK else b""
     aside = f"{target}.{os.getpid()}.fixing"
     try:
@@ -55,6 +55,10 @@ def rewrite(path: str, text: str) -> None:
             new.write(mark + text.encode())
         os.chmod(aside, os.stat(target).st_mode)
         os.replace(aside, target)
+    except OSError as error:
+        if os.path.exists(aside):
+            os.unlink(aside)
+        raise OSError(error.errno, error.strerror, path) from None
     except BaseException:
         if os.path.exists(aside):
             os.unlink(aside)

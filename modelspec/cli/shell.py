@@ -65,6 +65,7 @@ def run(arguments: list[str]) -> int:
 
         return answer(modelspec, tab)
     asked = Asked()
+    open_streams()
     try:
         signal.signal(signal.SIGTERM, _terminated)
         # Not `main()`: it turns what is raised into messages and codes of its own.
@@ -74,6 +75,13 @@ def run(arguments: list[str]) -> int:
     except BaseException as error:
         return exit_code(error, asked)
     return code if isinstance(code, int) else 0
+
+
+def open_streams() -> None:
+    """What the shell has closed, as `2>&-` does, reads as empty and takes what nobody sees."""
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
 
 
 def _terminated(number: int, frame: object) -> NoReturn:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from modelspec.cli.completers import specs as of_specs
+from modelspec.cli.failures import FILES, say
 from modelspec.cli.options import Budget, Size, compiled, format_option, spec_options
 from modelspec.cli.output import MACHINE, tell, width
 from modelspec.cli.trace import document, text, trace_option
@@ -15,7 +16,7 @@ from modelspec.model.graph import Graph
 from modelspec.model.lints.room import over
 from modelspec.model.machine import bytes_of
 from modelspec.model.memory import Memory
-from modelspec.source.diagnostics import Diagnostic, Rejected
+from modelspec.source.diagnostics import Diagnostic, Rejected, Unreadable
 
 
 class Checked:
@@ -80,13 +81,18 @@ def command(
     if fix and "-" in specs and format in MACHINE:
         raise click.UsageError(f"with --fix the spec of `-` goes to stdout, where {format} would")
     make = mending() if fix else compiled
-    checked = [Checked(spec) for spec in specs]
-    for one in checked:
+    checked: list[Checked] = []
+    unread: list[Unreadable] = []
+    for spec in specs:
+        one = Checked(spec)
         one.budget = budget
         try:
             graph = make(one.spec, settings, allow_path, trust_code)
             if with_data:
                 one.samples = count_samples(graph)
+        except Unreadable as unreadable:
+            unread.append(unreadable)
+            continue
         except Rejected as rejected:
             one.found, one.partial = rejected.diagnostics, rejected.graph
         else:
@@ -94,17 +100,29 @@ def command(
             one.found = graph.warnings if budget is None else within(graph, budget)
             fails = strict or any(found.severity == "error" for found in one.found)
             one.graph = None if fails and one.found else graph
+        checked.append(one)
+    if checked:
+        told(checked, format, trace, fix)
+    for missed in unread:
+        say(str(missed), FILES, missed.path)
+    if unread:
+        return FILES
+    return 1 if any(one.graph is None for one in checked) else 0
+
+
+def told(checked: list[Checked], format: str, trace: str | None, fix: bool) -> None:
+    """Show what was found."""
     if trace is not None:
-        return told_with(checked, trace, format)
+        told_with(checked, trace, format)
+        return
     found = [diagnostic for one in checked for diagnostic in one.found]
     if format == "json":
         write_json(checked, found)
-    else:
-        tell(found, format)
-        for one in checked:
-            if one.graph is not None and format != "sarif":
-                click.echo(one.valid(), err=fix and one.spec == "-")
-    return 1 if any(one.graph is None for one in checked) else 0
+        return
+    tell(found, format)
+    for one in checked:
+        if one.graph is not None and format != "sarif":
+            click.echo(one.valid(), err=fix and one.spec == "-")
 
 
 def mending() -> Callable[..., Graph]:
@@ -114,7 +132,7 @@ def mending() -> Callable[..., Graph]:
     return fixed
 
 
-def told_with(checked: list[Checked], name: str, format: str) -> int:
+def told_with(checked: list[Checked], name: str, format: str) -> None:
     """Show the trace of a name in each spec, beside what was found."""
     found = [diagnostic for one in checked for diagnostic in one.found]
     traces = {one.spec: one.partial for one in checked if one.partial is not None}
@@ -124,7 +142,6 @@ def told_with(checked: list[Checked], name: str, format: str) -> int:
         tell(found, format)
         if format not in MACHINE and traces:
             click.echo("\n\n".join(text(graph, name, width()) for graph in traces.values()))
-    return 1 if any(one.graph is None for one in checked) else 0
 
 
 def within(graph: Graph, budget: Budget) -> list[Diagnostic]:

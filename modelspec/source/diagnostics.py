@@ -176,7 +176,7 @@ class Unreadable(Exception):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"cannot read {self.path}: {self.reason}"
+        return f"cannot read {self.path or 'an empty path'}: {self.reason}"
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

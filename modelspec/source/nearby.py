@@ -22,10 +22,16 @@ def near(path: str, base: str = "", fits: Callable[[str], bool] = bool) -> tuple
     listed = names_in(folder)
     for one in nearest(name, listed if rest else [one for one in listed if fits(one)]):
         found = os.path.join(folder, one, rest) if rest else os.path.join(folder, one)
-        if os.path.exists(found):
+        if os.path.exists(found) and alike(name, one):
             start = os.path.join(base, "") if base else ""
             return (f"did you mean `{found.removeprefix(start)}`?",)
     return (f"there is no folder `{os.path.join(folder, name)}`",) if rest else ()
+
+
+def alike(name: str, other: str) -> bool:
+    """Whether two names are near without their endings, which make `a.yaml` look like `b.yaml`."""
+    stem, theirs = os.path.splitext(name)[0], os.path.splitext(other)[0]
+    return stem == theirs or bool(nearest(stem, [theirs]))
 
 
 def first_missing(path: str) -> tuple[str, str, str]:

@@ -45,6 +45,8 @@ class Fault(Spot):
             self.reserved()
         elif flow is not None:
             self.in_brackets(flow)
+        elif (dash := _NO_SPACE.match(self.text)) is not None:
+            self.dash(dash.end())
         elif "could not find expected ':'" in self.problem and self.opening is not None:
             self.no_entry(self.source.whole_line(self.opening.line))
         elif self.char and self.char in "]}":
@@ -177,17 +179,15 @@ class Fault(Spot):
         self.add("syntax", f"every `{self.char}` closes a bracket", self.here(),
                  "this one closes nothing", help="delete it")  # fmt: skip
 
+    def dash(self, column: int) -> None:
+        place = self.at(self.line, column)
+        self.add("syntax", "an entry of a list begins with `- `", place, "no space behind this",
+                 help="put a space behind the dash", fix=Edit(place, "- "))  # fmt: skip
+
     def second_colon(self) -> None:
         last = self.builder.last
         if last is not None and last.span.line < self.line:
             self.runs_on(last.span)
-            return
-        dash = _NO_SPACE.match(self.text)
-        if dash is not None:
-            place = self.at(self.line, dash.end())
-            self.add("syntax", "an entry of a list begins with `- `", place,
-                     "no space behind this", help="put a space behind the dash",
-                     fix=Edit(place, "- "))  # fmt: skip
             return
         key = _NO_COLON.match(self.text)
         if key is not None and key.end() < self.column:

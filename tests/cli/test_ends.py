@@ -54,6 +54,19 @@ def test_each_end_has_its_code(failing, error, code, said):
     assert bool(done.err) == bool(said)
 
 
+@pytest.mark.parametrize(("closed", "code"), [("<&-", 1), (">&-", 0), ("2>&-", 0)])
+def test_a_closed_stream_is_no_fault(spec, tmp_path, closed, code):
+    spec(TWEETS)
+    read = "-" if closed == "<&-" else "spec.yaml"
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m modelspec validate {read} {closed}"],
+        cwd=tmp_path,
+        env=cli_environment(),
+        check=False,
+    )
+    assert done.returncode == code
+
+
 def test_a_traceback_is_shown_where_that_is_asked(failing, monkeypatch):
     monkeypatch.setenv("MODELSPEC_TRACEBACK", "1")
     done = failing(ZeroDivisionError("division by zero"))

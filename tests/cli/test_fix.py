@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from modelspec.cli.fix import rewrite
 from modelspec.compiler import compile
 from modelspec.source.diagnostics import Rejected
 from modelspec.source.fixes import applied, edits
@@ -90,6 +91,12 @@ def test_a_link_stays_a_link(modelspec, spec, tmp_path):
     assert modelspec("validate", "--fix", "link.yaml").code == 0
     assert (tmp_path / "link.yaml").is_symlink()
     assert path.read_text() == RIGHT
+
+
+def test_where_nothing_can_be_put_aside_the_spec_itself_is_named():
+    with pytest.raises(OSError, match=r"proc.version") as caught:
+        rewrite("/proc/version", "inputs: {x: [3]}")
+    assert caught.value.filename == "/proc/version"
 
 
 def test_a_right_spec_is_not_written(modelspec, spec):

@@ -60,6 +60,17 @@ def test_several_specs_are_each_checked(modelspec, spec):
     assert "wrong.yaml:5:" in done.err
 
 
+def test_a_spec_that_cannot_be_read_keeps_nothing_from_the_others(modelspec, spec):
+    spec(WRONG)
+    done = modelspec("validate", "none\x1b[31m.yaml", "spec.yaml", "nil", "--format", "concise")
+    assert (done.code, done.out) == (4, "")
+    first, *_, count, none, nil = done.err.splitlines()
+    assert first.startswith("spec.yaml:")
+    assert count == "2 errors"
+    assert none == "error: cannot read none<U+001B>[31m.yaml: no such file or directory"
+    assert nil == "error: cannot read nil: no such file or directory"
+
+
 def test_a_warning_fails_a_strict_check_alone(modelspec, spec):
     spec(LINTED)
     lenient = modelspec("validate", "spec.yaml")

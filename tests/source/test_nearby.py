@@ -43,7 +43,7 @@ def test_only_files_that_fit_are_meant(folder):
 
 def test_where_nothing_is_near_a_missing_folder_is_named(folder):
     assert near("pictures/cat.png") == ("there is no folder `pictures`",)
-    assert near("zebra.csv") == ()
+    assert near("zebra.csv") == near("abc.yaml") == ()  # `.yaml` alone is no likeness
     assert near("\0") == near("") == ()
 
 
