@@ -57,10 +57,25 @@ def alike(text: str, group: str) -> list[str]:
 
 @cache
 def _styled(group: str, classes: bool) -> list[str]:
-    names = [name for name in _table(group) if _is_class(name) == classes]
-    # Of `rmsprop` and `rm_sprop`, which are the same word, the shorter is suggested.
-    by_length = sorted(names, key=len, reverse=True)
-    return list({name.replace("_", ""): name for name in by_length}.values())
+    if classes:
+        return [name for name in _table(group) if _is_class(name)]
+    return list(_small(group).values())
+
+
+def usual(group: str) -> list[str]:
+    """The words of a group as people write them: in small letters where that can be read."""
+    return [_small(group)[snake(name).replace("_", "")] for name in names(group)]
+
+
+@cache
+def _small(group: str) -> dict[str, str]:
+    """The spellings in small letters: of `rmsprop` and `rm_sprop` the shorter; no `io_u`."""
+    found = {}
+    for spelling, (_, own) in sorted(_table(group).items(), key=lambda one: -len(one[0])):
+        if not _is_class(spelling):
+            odd = re.search(r"_[a-z]$", spelling) is not None
+            found[spelling.replace("_", "")] = own if odd else spelling
+    return found
 
 
 def _is_class(name: str) -> bool:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from modelspec.catalog.training import Field, Training
-from modelspec.catalog.words import find, names, snake
+from modelspec.catalog.words import find, names, usual
 from modelspec.language.dtypes import DTYPES, FLOATS
 from modelspec.language.kinds import Bool, Choice, Entry, Kind, ListOf, Named
 from modelspec.language.word import Word
@@ -93,7 +93,7 @@ class Called(Place):
     def __init__(self, node: Node | None, group: str, default: Any = None) -> None:
         super().__init__(node)
         self.group, self.default = group, default
-        self.words = list(map(snake, names(group)))
+        self.words = usual(group)
 
     def known(self) -> Mapping[str, Make]:
         name = type_of(self.node) if self.node is not None else self.default

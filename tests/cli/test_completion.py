@@ -118,7 +118,7 @@ def test_bash_offers_what_fits_there(shell, line, offered):
         ("modelspec predict tweets.yaml --at encoder@", ["0", "1"]),
         ("modelspec predict tweets.yaml --at=encoder@", ["0", "1"]),
         ("modelspec predict everything.yaml --at vision@0.max", ["0.max_pooling2d"]),
-        ("modelspec validate everything.yaml --set train.optimizer=ad", ["adam", "adam_w"]),
+        ("modelspec validate everything.yaml --set train.optimizer=ad", ["adam", "adamw"]),
         ("modelspec validate everything.yaml --set layers.deep.use_bias=", ["true", "false"]),
     ],
 )

@@ -121,6 +121,7 @@ def with_rate(schedule: str) -> str:
         ("outputs: {y: {loss: BCEWithLogitsLoss}}", "`from_logits: true`"),
         ("outputs: {y: {loss: crossentropy}}", "`sparse_categorical_crossentropy`"),
         ("outputs: {y: {loss: mse, metrics: [f1]}}", "`f1_score`"),
+        ("outputs: {y: {loss: mse, metrics: [iou]}}", "`IoU`"),
         ("outputs: {y: {loss: mse, metrics: [auroc]}}", "`auc`"),
         ("outputs: {y: {loss: mse}}\ntrain: {nb_epoch: 3}", "`epochs`"),
         ("outputs: {y: {loss: mse}}\ntrain: {max_epochs: 3}", "`epochs`"),
