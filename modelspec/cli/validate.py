@@ -30,6 +30,12 @@ class Checked:
         self.budget: Budget | None = None
         self.partial: Graph | None = None  # as far as it could be made
 
+    def judge(self, graph: Graph, fatal: tuple[str, ...]) -> None:
+        """Take a graph, which is valid unless something of a fatal severity was found."""
+        self.partial = graph
+        self.found = graph.warnings if self.budget is None else within(graph, self.budget)
+        self.graph = None if any(one.severity in fatal for one in self.found) else graph
+
     def valid(self) -> str:
         """That it is valid, and how large."""
         assert self.graph is not None
@@ -96,10 +102,7 @@ def command(
         except Rejected as rejected:
             one.found, one.partial = rejected.diagnostics, rejected.graph
         else:
-            one.partial = graph
-            one.found = graph.warnings if budget is None else within(graph, budget)
-            fails = strict or any(found.severity == "error" for found in one.found)
-            one.graph = None if fails and one.found else graph
+            one.judge(graph, ("error", "warning") if strict else ("error",))
         checked.append(one)
     if checked:
         told(checked, format, trace, fix)
