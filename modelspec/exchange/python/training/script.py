@@ -179,11 +179,11 @@ class Script:
         ours += [f"from collections.abc import {abstract}"] if abstract else []
         others = [one for one in self.imports if is_foreign(one)]
         others += ["import torch", *(["import torch.nn.functional as F"] if "F." in body else []),
-                   f"from {self.stem} import {read(sorted(own, key=capitals_first), body)}",
                    "from torch import Tensor, nn"]  # fmt: skip
+        model = f"from {self.stem} import {read(sorted(own, key=capitals_first), body)}"
         return "\n".join([
             doc, "", "from __future__ import annotations", "", *ordered(ours), "",
-            *(piece for one in ordered(others) for piece in broken(one)), "",
+            *ordered(others), "", *broken(model), "",
             "Samples = dict[str, Tensor]  # by name, (samples, ...)",
             "HERE = Path(__file__).parent",
             'DEVICE = "cuda" if torch.cuda.is_available() else "cpu"',
