@@ -6,6 +6,7 @@ known to be the engine's: a file that is wrong never stays.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -148,20 +149,44 @@ def settled(path: str, write: Callable[[str], list[str]], check: Check) -> Expor
     """Files written beside the target, and moved there once they are known to be right: `check`
     compares them, and gives what is to be said of them.
     """
-    where = os.path.dirname(os.path.abspath(path))
-    os.makedirs(where, exist_ok=True)
-    beside = tempfile.mkdtemp(prefix=".export-", dir=where)
+    beside = folder_beside(path)
     try:
         files = write(os.path.join(beside, os.path.basename(path)))
         compared, notes = check(files)
-        kept = []
-        if not any(one.fails for one in compared):
-            for file in files:
-                kept.append(os.path.join(os.path.dirname(path), os.path.basename(file)))
-                os.replace(file, kept[-1])
-        return Exported(kept, compared, notes)
+        fails = any(one.fails for one in compared)
+        return Exported([] if fails else moved(files, os.path.dirname(path)), compared, notes)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def folder_beside(path: str) -> str:
+    """A new folder in the nearest one to a path that there is; raises OSError where that takes
+    none.
+    """
+    refuse_folder(path)
+    where = os.path.dirname(os.path.abspath(path))
+    while not os.path.lexists(where):
+        where = os.path.dirname(where)
+    try:
+        return tempfile.mkdtemp(prefix=".export-", dir=where)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, where) from None
+
+
+def refuse_folder(path: str) -> None:
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+
+
+def moved(files: list[str], folder: str) -> list[str]:
+    """All files in that folder, which is made where there is none; none where one cannot be."""
+    targets = [os.path.join(folder, os.path.basename(file)) for file in files]
+    os.makedirs(folder or ".", exist_ok=True)
+    for target in targets:
+        refuse_folder(target)
+    for file, target in zip(files, targets, strict=True):
+        os.replace(file, target)
+    return targets
 
 
 def refuse_texts(graph: Graph, form: str) -> None:

@@ -136,3 +136,32 @@ def test_a_pt2_file_holds_no_pickle(tmp_path):
     with zipfile.ZipFile(made.files[0]) as archive:
         held = [archive.read(name) for name in archive.namelist()]
     assert not any(b"torch._utils" in data or b"data.pkl" in data for data in held)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("folder", "folder: is a directory"), ("file/m.py", "file: not a directory"),
+        ("m.py", "m.safetensors: is a directory"),
+    ],
+)  # fmt: skip
+def test_a_place_that_takes_no_file_is_named_and_nothing_is_left(path, reason, tmp_path, capsys):
+    build(modelspec.check(SHARED), str(tmp_path / "run"))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "m.safetensors").mkdir()
+    (tmp_path / "file").write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    path = str(tmp_path / path)
+    assert cli(["export", str(tmp_path / "run"), "--to", "python", "-o", path]) == 4
+    assert capsys.readouterr().err == f"error: {tmp_path / reason}\n"
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_folders_are_made_for_a_file_that_stays_alone(tmp_path):
+    stateful = SIZES.replace("units: 3", "units: 3, stateful: true")
+    for name, spec in (("held", SHARED), ("refused", stateful)):
+        build(modelspec.check(spec), str(tmp_path / name))
+        path = tmp_path / "new" / name / "m.py"
+        code = cli(["export", str(tmp_path / name), "--to", "python", "-o", str(path)])
+        assert (code, path.exists()) == ((0, True) if name == "held" else (1, False))
+    assert not (tmp_path / "new" / "refused").exists()
