@@ -35,6 +35,7 @@ def inputs(graph: Graph) -> list[Wanted]:
             fields.get(name),
             vocabulary(graph.program, id) or 2,
             vocabulary(graph.program, id),
+            declared=tensors[id].span,
         )
         for name, id in graph.program.inputs.items()
     ]
@@ -52,7 +53,9 @@ def everything(graph: Graph) -> list[Wanted]:
         high = last if isinstance(last, int) else 2
         kind, field = head.target_dtype, fields.get(name)
         below, ignored = classes(graph, head)
-        found.append(Wanted(name, "target", head.target_shape, kind, field, high, below, ignored))
+        found.append(
+            Wanted(name, "target", head.target_shape, kind, field, high, below, ignored, head.span)
+        )
     # Weights without a field are taken where the data has a column of that name.
     weights = ["sample_weight", *(f"{name}.sample_weight" for name in graph.heads)]
     found += [Wanted(name, "weight", (), "float32", fields.get(name)) for name in weights]

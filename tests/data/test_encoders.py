@@ -14,7 +14,7 @@ from sklearn import preprocessing
 from modelspec.catalog.words import bind
 from modelspec.engine.data import decoded, samples_for
 from modelspec.engine.data.encoders import fresh
-from modelspec.source.diagnostics import Rejected
+from modelspec.source.diagnostics import Rejected, Unreadable
 from tests.data.words import encoder, everything, prepared, refused, source, takes, target, write
 
 TABLES = hnp.arrays(
@@ -189,3 +189,18 @@ def test_scaled_outputs_become_raw_numbers_again():
     raw = decoded(wanted, state, np.float32([[0.5], [-1]]))
     assert raw.tolist() == [[11], [8]]
     assert raw.dtype == np.float32
+
+
+def test_an_encoder_that_has_learnt_nothing_is_no_use(tmp_path):
+    path = write(tmp_path / "rows.csv", "k\na\n")
+    unlearnt = refused("not-adapted", samples_for, path, [target("k", encode="Labels")], {})
+    assert "`Labels` learns from the training data" in unlearnt
+    listed = target("k", encode=encoder("Labels", classes=["a"]))
+    assert len(samples_for(path, [listed], {})) == 1
+
+
+@pytest.mark.parametrize("state", [{}, [], {"classes": 5}])
+def test_what_an_encoder_cannot_have_learnt_is_damage(tmp_path, state):
+    path = write(tmp_path / "rows.csv", "k\na\n")
+    with pytest.raises(Unreadable, match="damaged: this is not what `Labels` learns"):
+        samples_for(path, [target("k", encode="Labels")], {"k": state})

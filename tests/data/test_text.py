@@ -111,7 +111,24 @@ def test_a_ragged_row_is_named_with_its_line(tmp_path, row, count):
 
 def test_a_quote_left_open_is_refused(tmp_path):
     shown = refused("bad-file", from_csv, tmp_path, 'a,b\n1,"2\n3,4\n', takes("a"))
-    assert "open at the end" in shown
+    assert "a quoted cell of line 2 is open at the end" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a;b\n1;2\n", 'is the delimiter ";"?'),
+        ("a\tb\n1\t2\n", r'is the delimiter "\t"?'),
+        ("1,2\n3,4\n", "header: false"),
+        ("x,y\n1,2\n", "say which column it is"),
+    ],
+)
+def test_a_header_that_is_read_as_it_is_not_is_one_fault_with_its_mend(tmp_path, text, said):
+    with pytest.raises(Rejected) as caught:
+        from_csv(tmp_path, text, takes("a"), takes("b"))
+    found = caught.value.diagnostics
+    assert said in found[0].help[0]
+    assert len(found) == (2 if text.startswith("x") else 1)
 
 
 def test_bytes_that_are_not_utf8_are_named_with_their_line(tmp_path):

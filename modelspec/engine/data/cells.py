@@ -10,6 +10,7 @@ import numpy as np
 from modelspec.engine.data.rows import Array
 from modelspec.engine.data.wanted import BadCell
 
+FILL = "give it a value, or leave the row out"
 WHOLE = 1 << 53  # beyond it, a float no longer tells neighbouring integers apart
 
 
@@ -21,7 +22,7 @@ def numbers(column: Array) -> Array:
         column = from_texts(column) if all_texts(column) else from_json(column)
     if column.dtype.kind == "f" and not np.isfinite(column).all():
         at = np.argwhere(~np.isfinite(column))[0]
-        raise BadCell("bad-cell", int(at[0]), f"`{column[tuple(at)]}` is not a finite number")
+        raise BadCell("bad-cell", int(at[0]), f"`{column[tuple(at)]}` is not a finite number", FILL)
     return column
 
 
@@ -76,7 +77,7 @@ def from_texts(column: Array) -> Array:
 def not_a_number(cells: list[str]) -> NoReturn:
     for position, cell in enumerate(cells):
         if not cell.strip():
-            raise BadCell("bad-cell", position, "the cell is empty")
+            raise BadCell("bad-cell", position, "the cell is empty", FILL)
         try:
             float(cell)
         except ValueError:
@@ -101,7 +102,7 @@ def from_json(column: Array) -> Array:
     for position, cell in enumerate(cells):
         wrong = first_wrong(cell)
         if wrong is not None:
-            raise BadCell("bad-cell", position, wrong)
+            raise BadCell("bad-cell", position, wrong, FILL if cell is None else "")
     try:
         return np.array([as_numbers(cell) for cell in cells], np.float64)
     except (ValueError, OverflowError):
@@ -165,7 +166,7 @@ def classes(column: Array) -> Array:
     for place, item in enumerate(distinct):
         fact = wrong_class(item)
         if fact:
-            raise BadCell("bad-cell", int(np.argwhere(inverse == place)[0][0]), fact)
+            raise BadCell("bad-cell", int(np.argwhere(inverse == place)[0][0]), fact, FILL)
     return column
 
 

@@ -13,6 +13,8 @@ from modelspec.engine.data.rows import Array, Indices
 from modelspec.engine.data.wanted import refuse
 
 Cells = list[str]
+#: What else stands between cells.
+MARKS = (";", "\t", "|", ",")
 
 
 class DelimitedRows:
@@ -70,15 +72,18 @@ class DelimitedRows:
                 list(csv.reader([record.decode("utf-8")], delimiter=self.delimiter))
             except UnicodeDecodeError as error:
                 fact = f"byte 0x{record[error.start]:02x} is not UTF-8"
+                help = "save it as UTF-8: `iconv -f UTF-16 -t UTF-8`, or whatever it is in"
             except csv.Error as error:
                 lone = "new-line character" in str(error)
                 fact = "a carriage return stands outside quotes" if lone else str(error)
+                help = "save it with line ends of one kind: `tr '\\r' '\\n'`" if lone else ""
             else:
                 continue
             refuse(
                 "bad-file",
                 "a file of rows is UTF-8 text, with line ends of one kind and quotes around cells",
                 notes=[f"{self.file.place(index)}: {fact}"],
+                help=[help],
             )
         raise AssertionError("every record is fine")
 
@@ -102,8 +107,27 @@ class DelimitedRows:
             ],
         )
 
+    def misread(self) -> str:
+        """What to do about columns that are not there, where the header is read as it is not."""
+        other = next((mark for mark in MARKS if mark in self.columns[0]), "")
+        if self.width == 1 and other:
+            mark = {"\t": "\\t"}.get(other, other)
+            return f'is the delimiter "{mark}"? {{type: CSV, path: ..., delimiter: "{mark}"}}'
+        if any(map(is_number, self.columns)) and self.skipped:
+            named = "which calls the columns `0`, `1`, ..."
+            return f"is there no header? {{type: CSV, path: ..., header: false}}, {named}"
+        return ""
+
     def delimiter_help(self) -> str:
         return "" if self.width > 1 else f"is the delimiter really `{self.delimiter}`?"
+
+
+def is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def cells(count: int) -> str:

@@ -13,6 +13,7 @@ from modelspec.engine.data.rows import Array
 from modelspec.engine.data.wanted import BadCell, Wanted
 from modelspec.engine.data.words import WordEncoder
 from modelspec.language.shapes import show
+from modelspec.source.diagnostics import Unreadable
 from modelspec.source.suggest import did_you_mean
 
 State = dict[str, Any]
@@ -265,8 +266,12 @@ def fresh(word: Any) -> Encoder:
 
 
 def restored(word: Any, state: State) -> Encoder:
-    """An encoder with what it learnt before."""
-    return KNOWN[type(word)](word, state)
+    """An encoder with what it learnt before; raises `Unreadable` where that makes no sense."""
+    try:
+        return KNOWN[type(word)](word, state)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        fact = f"damaged: this is not what {word.called()} learns"
+        raise Unreadable("encoders.json", fact) from None
 
 
 KNOWN: dict[type, Callable[[Any, State | None], Encoder]] = {

@@ -108,7 +108,7 @@ class Feed:
 
     def refuse_shape(self, rule: str, rows: Rows, fact: str, help: str = "") -> NoReturn:
         notes = [f"{rows.name}, {fact}"]
-        refuse("wrong-samples", rule, self.wanted.span, "fed by this", notes=notes, help=[help])
+        refuse("wrong-samples", rule, self.wanted.span, self.wanted.label, notes=notes, help=[help])
 
     def refuse(self, bad: BadCell, rows: Rows, indices: Indices, column: str) -> NoReturn:
         place = rows.place(int(indices[bad.position]))
@@ -116,7 +116,7 @@ class Feed:
             bad.code,
             f"`{self.wanted.name}` takes {self.noun(bad.code)}",
             self.wanted.span,
-            "fed by this",
+            self.wanted.label,
             notes=[f"{place}, column `{column}`: {bad.fact}"],
             help=[bad.help],
         )
@@ -136,13 +136,21 @@ class Feed:
 
 
 def feed_of(wanted: Wanted, encoders: dict[str, State] | None) -> Feed:
-    """A wanted tensor with its encoder, which is fresh where it has learnt nothing yet."""
+    """A wanted tensor with its encoder: a fresh one where `encoders`, what they learnt, is None."""
     if wanted.encode is None:
         return Feed(wanted, None)
-    if encoders is None or wanted.name not in encoders:
+    if encoders is not None and wanted.name in encoders:
+        encoder = restored(wanted.encode, encoders[wanted.name])
+    elif encoders is None or wanted.encode.__dict__.get("classes") is not None:
         encoder = fresh(wanted.encode)
     else:
-        encoder = restored(wanted.encode, encoders[wanted.name])
+        refuse(
+            "not-adapted",
+            f"{wanted.encode.called()} learns from the training data before it is used",
+            wanted.span,
+            f"the run knows nothing that it learnt for `{wanted.name}`",
+            help=["`modelspec train` lets it learn, and keeps what it learnt with the run"],
+        )
     if isinstance(encoder, WordEncoder):
         encoder.fit(wanted.shape)
     return Feed(wanted, encoder)

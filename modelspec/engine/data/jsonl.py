@@ -11,6 +11,8 @@ from modelspec.engine.data.lines import TextFile
 from modelspec.engine.data.rows import Array, Indices, Rows
 from modelspec.engine.data.wanted import refuse
 
+EXAMPLE = 'such as {"name": 1.5, "other": [1, 2]}'
+
 
 class JsonRows:
     """The lines of a file; the columns are the keys of the first."""
@@ -55,17 +57,20 @@ def parsed(record: bytes, rows: Rows, index: int) -> dict[str, Any]:
         fact = f"byte 0x{record[error.start]:02x} is not UTF-8"
     except json.JSONDecodeError as error:
         fact = f"{error.msg[0].lower()}{error.msg[1:]}, at column {error.colno}"
-    except (ValueError, RecursionError) as error:
-        fact = str(error)
+    except RecursionError:
+        fact = "lists are nested too deep"
+    except ValueError:
+        fact = "a number has thousands of digits"
     else:
         if isinstance(values, dict):
             return values
         fact = "this is no object"
+    whole = record.startswith(b"[") and index == 0
     return refuse(
         "bad-file",
         "every line is one JSON object",
         notes=[f"{rows.place(index)}: {fact}"],
-        help=['such as {"name": 1.5, "other": [1, 2]}'],
+        help=["`jq -c '.[]'` makes lines of a JSON array" if whole else EXAMPLE],
     )
 
 
@@ -75,4 +80,5 @@ def refuse_key(column: str, values: dict[str, Any], place: str) -> NoReturn:
         "missing-column",
         "every line has the keys that are read",
         notes=[f"{place}, column `{column}`: the object has {known or 'no keys'}"],
+        help=["give it on every line, or leave the line out"],
     )

@@ -88,7 +88,8 @@ class Scan:
                 bad_file(self.path, f"a line is longer than {LONGEST >> 20} MiB")
         found.append(self.block(rest) + offset)
         if self.inside:
-            bad_file(self.path, "a quoted cell is open at the end of the file")
+            line = self.opened(file)
+            bad_file(self.path, f"a quoted cell of line {line} is open at the end of the file")
         return np.concatenate(found)
 
     def block(self, data: bytes) -> NDArray[np.int64]:
@@ -124,6 +125,17 @@ class Scan:
             self.inside = self.ends_inside(data[starts[line] : ends[line]])
         inside[done:] = self.inside
         return inside
+
+    def opened(self, file: BinaryIO) -> int:
+        """The number of the line on which the last quoted cell opens, from 1."""
+        again, number = Scan(self.path, self.delimiter), 0
+        file.seek(0)
+        for at, line in enumerate(file, 1):
+            before = again.inside
+            again.inside = again.ends_inside(line) if b'"' in line else before
+            if again.inside and not before:
+                number = at
+        return number
 
     def ends_inside(self, line: bytes) -> bool:
         """Whether a quoted cell is open at the end; a quote opens one at its start alone."""

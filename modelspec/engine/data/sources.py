@@ -8,7 +8,7 @@ from typing import Any
 from modelspec.catalog import sources as words
 from modelspec.catalog.words import bind
 from modelspec.engine.data.arrays import open_npy, open_npz
-from modelspec.engine.data.delimited import open_delimited
+from modelspec.engine.data.delimited import DelimitedRows, open_delimited
 from modelspec.engine.data.images import ImageRows, holds_images
 from modelspec.engine.data.jsonl import JsonRows
 from modelspec.engine.data.packaged import Synthetic, open_digit_pairs, open_digits
@@ -102,20 +102,28 @@ def missing(rows: Rows, wanted: list[Wanted]) -> list[Diagnostic]:
             )
         ]
     known = ", ".join(f"`{column}`" for column in rows.columns)
-    return [
+    misread = rows.misread() if isinstance(rows, DelimitedRows) else ""
+    found = [
         fault(
             "missing-column",
             f"`{one.name}` is fed by the column `{column}`",
             one.span,
             "there is no such column",
             notes=[f"{rows.name} has {known}"],
-            help=did_you_mean(column, rows.columns)
-            or (f"say which column it is: `fields: {{{one.name}: {{column: ...}}}}`",),
+            help=[misread] if misread else meant(one, column, rows.columns),
         )
         for one in wanted
         for column in one.columns
         if column not in rows.columns and not optional(one)
     ]
+    return found[:1] if misread else found
+
+
+def meant(one: Wanted, column: str, known: tuple[str, ...]) -> Sequence[str]:
+    """What to do where a column is missing."""
+    key = "columns: [...]" if len(one.columns) > 1 else "column: ..."
+    say = f"say which column it is: `fields: {{{one.name}: {{{key}}}}}`"
+    return did_you_mean(column, known) or (say,)
 
 
 def optional(wanted: Wanted) -> bool:

@@ -16,7 +16,7 @@ class Wanted(NamedTuple):
     `shape` leaves out the batch. `field` is the entry of `data.fields` that feeds it, or None where
     the column of its own name does. `high` bounds the integers that `Synthetic` makes (exclusive);
     `below` those that the model can look up at all, where it is not None; `ignored` is one that it
-    passes over.
+    passes over; `declared` is where the spec declares it.
     A weight without a field is optional: it is left out where there is no such column.
     """
 
@@ -28,6 +28,7 @@ class Wanted(NamedTuple):
     high: int = 2
     below: int | None = None
     ignored: int | None = None
+    declared: Span | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -45,12 +46,17 @@ class Wanted(NamedTuple):
 
     @property
     def span(self) -> Span | None:
-        """Where the spec says which columns feed it."""
+        """Where the spec says which columns feed it, or else declares it."""
         if self.field is None:
-            return None
+            return self.declared
         spans = getattr(self.field, "spans", {})
         found: Span | None = spans.get("columns") or spans.get("column") or self.field.span
         return found
+
+    @property
+    def label(self) -> str:
+        """What is to be said at `span` of what does not fit."""
+        return "declared here" if self.field is None else "fed by this"
 
 
 class BadCell(Exception):
