@@ -78,17 +78,20 @@ def shapes(listed: list[Shape]) -> str:
 def totals(summary: Summary) -> list[str]:
     unknown = "unknown: a size is open"
     memory, operations = summary.activation_bytes, summary.operations
+    activations = unknown if memory is None else f"{bytes_of(memory)} a sample"
     step, batch = Memory(summary.graph), batch_size(summary)
     what = "training" if step.training else "a batch"
     needed = f"{bytes_of(step.at(batch))} with {batch:,} samples a step"
     needed = unknown if step.open else needed
+    uncounted = unknown if memory is None else "unknown: they lie inside a layer of torch's"
+    counted = uncounted if operations is None else f"{operations:,} a sample"
     return [
         f"parameters             {summary.parameters:,} "
         f"({summary.trainable:,} trainable, {summary.frozen:,} non-trainable)",
         f"memory of weights      {bytes_of(summary.weight_bytes)}",
-        f"memory of activations  {unknown if memory is None else bytes_of(memory)} a sample",
+        f"memory of activations  {activations}",
         f"memory of {what:<12} {needed}",
-        f"operations             {unknown if operations is None else f'{operations:,}'} a sample",
+        f"operations             {counted}",
     ]
 
 

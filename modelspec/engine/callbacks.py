@@ -99,7 +99,8 @@ class EarlyStopping(Active):
             return None
         if self.watch.wait >= word.patience and epoch > 0:
             self.stopped = True
-            return f"{word.monitor} has not improved for {self.watch.wait} epochs"
+            epochs = "1 epoch" if self.watch.wait == 1 else f"{self.watch.wait} epochs"
+            return f"{word.monitor} has not improved for {epochs}"
         return None
 
     def keep(self, epoch: int, at: Trainable) -> None:

@@ -172,7 +172,7 @@ class Loop:
 
     def finish(self) -> str:
         """Let the callbacks have their last word; gives why training ended."""
-        words = [self.reason or f"{self.epoch} epochs"]
+        words = [self.reason or ("1 epoch" if self.epoch == 1 else f"{self.epoch} epochs")]
         if self.training.optimizer.use_ema:
             swap(self.at.learnt, self.at.state["average"])
         words += [word for watcher in self.watchers if (word := watcher.finish(self.at))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from modelspec.catalog.words import Words
 from modelspec.language.kinds import Float
@@ -13,9 +13,6 @@ from modelspec.model.scope import Scope
 from modelspec.model.spec import Body, Ref, Spec, Target
 from modelspec.source.diagnostics import Report
 from modelspec.source.tree import Mapping, Node, Scalar, Sequence
-
-if TYPE_CHECKING:
-    pass
 
 OUTPUT_NAME = re.compile(r"[^\W\d][\w.@-]*")
 OUTPUT_KEYS = ("from", "loss", "loss_weight", "metrics", "class_weight", "allow")
@@ -164,6 +161,15 @@ def _target(target: Target, node: Mapping, words: Words) -> None:
         _loss(target, loss, words)
     weight = node.get("loss_weight")
     if weight is not None:
+        if isinstance(weight, Sequence):
+            words.report.error(
+                "wrong-value",
+                "`loss_weight` is a number; of several losses each has one of its own",
+                weight.span,
+                "this is a list",
+                help="loss: [{type: mse, loss_weight: 0.5}, {type: mae, loss_weight: 2.0}]",
+            )
+            return
         value = read_number(WEIGHT, weight, "loss_weight", words)
         if value is not None:
             target.loss_weights = [one * value for one in target.loss_weights]

@@ -67,6 +67,7 @@ class Steps:
         kinds = [each(given, lambda t: t.dtype) for given in arguments]
         try:
             if getattr(layer, "foreign", False):
+                step.flops = None  # nobody has counted them
                 return self.foreign(layer, inputs, kinds, step.compute)
             outputs = self.outputs(step, layer, inputs, arguments, call)
             if outputs is None:
@@ -305,7 +306,7 @@ class Steps:
             place,
             f"`{rejected.argument}`" if named else "",
             also=[] if rejected.argument == "type" else seen(given),
-            help=([] if argued else on_join(flat(given), program)) or rejected.help or (),
+            help=([] if argued else on_join(joined(call, given), program)) or rejected.help or (),
         )
 
     def clash(self, clash: Clash, call: Call, given: list[Any], program: Program) -> None:
@@ -315,10 +316,18 @@ class Steps:
             call.from_span or call.span,
             str(clash),
             also=seen(given),
-            help=on_join(flat(given), program),
+            help=on_join(joined(call, given), program),
         )
+
+
+def joined(call: Call, given: list[Any]) -> list[Tensor]:
+    """The tensors of a call that stand for the same thing: those of its first input's axes."""
+    ports = ports_of(call)
+    alike = [one for port, one in zip(ports, given, strict=True) if port.axes == ports[0].axes]
+    return flat(alike)
 
 
 def seen(given: list[Any]) -> list[tuple[Span, str]]:
     """The tensors of a call with their shapes, as labels."""
-    return [(t.span, f"`{t.name}` is {shapes.show(t.shape or ())}") for t in flat(given)][:6]
+    labels = [(t.span, f"`{t.name}` is {shapes.show(t.shape or ())}") for t in flat(given)]
+    return list(dict.fromkeys(labels))[:6]
