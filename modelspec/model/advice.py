@@ -8,6 +8,8 @@ from typing import Any
 from modelspec.language import shapes
 from modelspec.language.layer import Port
 from modelspec.language.shapes import Shape, size
+from modelspec.model.calls import ports_of
+from modelspec.model.env import flat
 from modelspec.model.graph import Program, Step, Tensor
 from modelspec.model.spec import Call, Definition
 
@@ -84,6 +86,13 @@ def on_join(given: list[Tensor], program: Program) -> list[str]:
     if first.shape[:-1] == other.shape[:-1]:
         found.append("{type: Concatenate} joins what differs on the last axis")
     return found
+
+
+def joined(call: Call, given: list[Any]) -> list[Tensor]:
+    """The tensors of a call that stand for the same thing: those of its first input's axes."""
+    ports = ports_of(call)
+    same = [one for port, one in zip(ports, given, strict=True) if port.axes == ports[0].axes]
+    return flat(same)
 
 
 def on_axes(fewer: Tensor, more: Tensor, program: Program) -> list[str]:

@@ -8,7 +8,7 @@ from modelspec.catalog.words import bind
 from modelspec.language import dtypes, shapes
 from modelspec.language.layer import Layer, Port, Reject, Weight
 from modelspec.language.shapes import Clash, Shape
-from modelspec.model.advice import on_join, on_rank
+from modelspec.model.advice import joined, on_join, on_rank
 from modelspec.model.calls import ports_of
 from modelspec.model.env import Env, each, flat
 from modelspec.model.graph import Owner, Program, Step, Tensor
@@ -318,13 +318,6 @@ class Steps:
             also=seen(given),
             help=on_join(joined(call, given), program),
         )
-
-
-def joined(call: Call, given: list[Any]) -> list[Tensor]:
-    """The tensors of a call that stand for the same thing: those of its first input's axes."""
-    ports = ports_of(call)
-    alike = [one for port, one in zip(ports, given, strict=True) if port.axes == ports[0].axes]
-    return flat(alike)
 
 
 def seen(given: list[Any]) -> list[tuple[Span, str]]:
