@@ -241,6 +241,8 @@ def test_promotion_is_keras_s():
     ({"type": "ops.Add"}, [(4, 2), (3, 2)], "do not broadcast: 4 is not 3"),
     ({"type": "ops.Matmul"}, [(4, 2), (3, 2)], "rows of"),
     ({"type": "ops.Matmul"}, [(4, 2), (2, 2, 3)], "as many axes as each other"),
+    ({"type": "ops.Einsum", "subscripts": "...i,...i->..."}, [[(2, 4, 3), (4, 3)]],
+     "as many axes of every operand"),
     ({"type": "ops.Split", "indices_or_sections": 3, "axis": 1}, [(4,)], "do not divide 4"),
     ({"type": "ops.Squeeze", "axis": 1}, [(4,)], "has size 4, not 1"),
     ({"type": "ops.TopK", "k": 5}, [(4,)], "has 4 elements"),
@@ -267,6 +269,7 @@ def test_what_would_mix_samples_or_does_not_fit_is_refused(plain, shapes, messag
     ({"type": "ops.Slice", "start_indices": [1, 1], "shape": [None, 1]}, "all of which is taken"),
     ({"type": "ops.Slice", "start_indices": [0], "shape": [None, 1]}, "1 starts for 2 axes"),
     ({"type": "ops.Slice", "start_indices": [0, 0], "shape": [None, -1]}, "sizes are integers"),
+    ({"type": "ops.Split", "indices_or_sections": [], "axis": 1}, "at least 1"),
     ({"type": "ops.Dot"}, "`ops.Dot` is Keras's"),
     ({"type": "ops.outer"}, "`ops.outer` is Keras's"),
     ({"type": "ops.GetItem", "key": [0]}, "the first index is the batch's"),
@@ -277,6 +280,18 @@ def test_what_would_mix_samples_or_does_not_fit_is_refused(plain, shapes, messag
 def test_arguments_that_cannot_be_are_refused(plain, message):
     with pytest.raises(Rejected, match=message):
         bind("layers", plain)
+
+
+@pytest.mark.parametrize(
+    "plain", [{"type": "ops.Round", "decimals": -2}, {"type": "ops.Take", "indices": [], "axis": 1}]
+)
+def test_integers_round_before_the_point_and_none_may_be_taken(plain):
+    x = torch.tensor([[8, 149, 151, -250]], dtype=torch.int32)
+    arguments = {key: value for key, value in plain.items() if key != "type"}
+    (y,) = call_ours(declared(plain), {}, {"x": x}).outputs
+    wanted = keras_call(plain["type"], arguments, {"x": x})
+    assert y.dtype == wanted.dtype
+    assert y.tolist() == wanted.tolist()
 
 
 SPEC = """

@@ -254,7 +254,7 @@ class Split(Operation):
     indices_or_sections = Either(
         "How many parts of one size; or a list, where the parts after the first begin.",
         Int("", min=1),
-        ListOf("", Int("", min=0)),
+        ListOf("", Int("", min=0), least=1),
     )
     axis = Int(AXIS)
 

@@ -75,6 +75,7 @@ class Einsum(Operation):
             raise Reject("subscripts", f"it names {len(operands)} operands, and here are {len(xs)}")
         sizes: dict[str, Dim] = {}
         front: Shape = ()
+        held = {len(x) - len(t) for t, x in zip(operands, xs, strict=True) if t.startswith("...")}
         for term, x in zip(operands, xs, strict=True):
             letters = term.removeprefix("...")
             open_ = len(x) + 1 - len(letters)
@@ -84,6 +85,9 @@ class Einsum(Operation):
             front = broadcast(front, axes[1:open_])
             for letter, dim in zip(letters, axes[open_:], strict=True):
                 sizes[letter] = self.same(letter, sizes.get(letter, dim), dim)
+        if len(held) > 1:
+            raise Reject("subscripts", "`...` holds as many axes of every operand, the batch first",
+                         "insert {type: ops.ExpandDims, axis: 1} before the one of fewer")  # fmt: skip
         made = [self.size_of(letter, sizes) for letter in result.removeprefix("...")]
         return (*front, *made) if result.startswith("...") else tuple(made[1:])
 

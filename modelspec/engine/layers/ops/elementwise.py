@@ -27,6 +27,12 @@ def square(p: ops.Square, x: Tensor) -> Tensor:
     return x if x.dtype == torch.bool else torch.square(x)
 
 
+def rounded(p: ops.Round, x: Tensor) -> Tensor:
+    if x.is_floating_point():
+        return torch.round(x, decimals=p.decimals)
+    return torch.round(x.double(), decimals=p.decimals).to(x.dtype) if p.decimals < 0 else x
+
+
 def nan_to_num(p: ops.NanToNum, x: Tensor) -> Tensor:
     if not x.is_floating_point():
         return x
@@ -90,7 +96,7 @@ elementwise = lower({
     ops.HardSigmoid: plain(F.hardsigmoid),
     ops.HardSilu: plain(F.hardswish),
     ops.Square: square,
-    ops.Round: lambda p, x: torch.round(x, decimals=p.decimals) if x.is_floating_point() else x,
+    ops.Round: rounded,
     ops.NanToNum: nan_to_num,
     ops.Clip: lambda p, x: torch.clamp(x, p.x_min, p.x_max),
     ops.FullLike: lambda p, x: torch.full_like(x, p.fill_value),

@@ -15,7 +15,7 @@ from modelspec.engine.operations import lower
 def take(p: ops.Take, x: Tensor) -> Tensor:
     if not isinstance(p.indices, list):
         return x.select(p.axis, p.indices)
-    at = torch.tensor(p.indices, device=x.device)
+    at = torch.tensor(p.indices, dtype=torch.int64, device=x.device)
     return x.index_select(p.axis, torch.where(at < 0, at + x.shape[p.axis], at))
 
 
