@@ -87,7 +87,7 @@ class Einsum(Operation):
                 sizes[letter] = self.same(letter, sizes.get(letter, dim), dim)
         if len(held) > 1:
             raise Reject("subscripts", "`...` holds as many axes of every operand, the batch first",
-                         "insert {type: ops.ExpandDims, axis: 1} before the one of fewer")  # fmt: skip
+                         "insert {type: ops.ExpandDims, axis: 1} for the one of fewer")  # fmt: skip
         made = [self.size_of(letter, sizes) for letter in result.removeprefix("...")]
         return (*front, *made) if result.startswith("...") else tuple(made[1:])
 
