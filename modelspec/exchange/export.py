@@ -77,7 +77,7 @@ class Exported(NamedTuple):
 def formats() -> dict[str, Format]:
     """By name; what needs a package that may be missing is imported when it is asked for."""
     return {
-        "python": Format(python, export_python.run, 1e-5, texts=True),
+        "python": Format(python, export_python.run, 1e-5, texts=True, notes=export_python.notes),
         "safetensors": Format(module(export_weights.write), export_weights.run, 0.0, True, True),
         "pt2": Format(module(_pt2("write")), _pt2("run"), 1e-5),
         "onnx": Format(module(_onnx("write")), _onnx("run"), 1e-4),

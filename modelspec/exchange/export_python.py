@@ -14,9 +14,11 @@ from torch import Tensor, nn
 
 from modelspec.engine import weights
 from modelspec.engine.checkpoint import write_text
+from modelspec.engine.learnt import steps_of
 from modelspec.engine.module import Module
 from modelspec.engine.runner import Runner
 from modelspec.engine.vocabulary import Vocabulary
+from modelspec.exchange.python.augmentation import LEFT_OUT
 from modelspec.exchange.python.encoding import Learnt
 from modelspec.exchange.python.reading import function_of, readings, takes
 from modelspec.exchange.python.source import PythonSource, python_source
@@ -55,6 +57,16 @@ def write_source(path: str, made: PythonSource) -> list[str]:
 
 def beside(path: str, ending: str = ".safetensors") -> str:
     return os.path.splitext(path)[0] + ending
+
+
+def notes(graph: Graph) -> list[str]:
+    """Which layers a file leaves out."""
+    return [
+        f"`{step.name}` ({step.layer.title()}) changes images in training alone, and the file "
+        "leaves them as they are"
+        for step in steps_of(graph.program)
+        if isinstance(step.layer, LEFT_OUT)
+    ]
 
 
 def vocabularies(runner: Runner) -> dict[str, Vocabulary]:

@@ -1,17 +1,19 @@
 """Images changed at random in training, as PyTorch.
 
-Flips, brightness and contrast are written, for they are short. The others do nothing in the file,
-which says so: what they do belongs to the training that the file leaves behind.
+What most models are trained with is written. The others do nothing in the file, which says so, as
+does the export: what they do belongs to the training that the file leaves behind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import pi
 from typing import Any
 
 from modelspec.catalog.layers.augmentation import colour, composite, geometric, mixing, tone
 from modelspec.exchange.python.calls import FIRST, SPEC, Out, Site
 from modelspec.exchange.python.images import random_crop
+from modelspec.exchange.python.layout import quoted
 
 
 def given(p: Any, site: Site) -> tuple[str, str, tuple[int, int]]:
@@ -45,6 +47,32 @@ def random_contrast(p: colour.RandomContrast, site: Site) -> Out:
     return Out(f"{site.module(made)}({x})", layout)
 
 
+def warped(p: Any, site: Site, piece: str, *limits: Any) -> Out:
+    """A layer that turns, zooms or moves images, which its module takes with channels last."""
+    x = site.floats()
+    filling = f"({quoted(p.interpolation)}, {quoted(p.fill_mode)}, {p.fill_value})"
+    given = ", ".join([*map(repr, limits), filling])
+    module = site.module(f"{site.piece(piece)}({given})")
+    if p.data_format == "channels_first":
+        return Out(f"{module}({x}.movedim(1, -1)).movedim(-1, 1)", SPEC)
+    return Out(f"{module}({x})", SPEC)
+
+
+def random_rotation(p: geometric.RandomRotation, site: Site) -> Out:
+    low, high = (2 * pi * one for one in p.factor)
+    return warped(p, site, "RandomRotation", (low, high))
+
+
+def random_zoom(p: geometric.RandomZoom, site: Site) -> Out:
+    both: list[Any] = [p.height_factor, p.width_factor]  # the second may be None
+    limits = (None if one is None else (1 + one[0], 1 + one[1]) for one in both)
+    return warped(p, site, "RandomZoom", *limits)
+
+
+def random_translation(p: geometric.RandomTranslation, site: Site) -> Out:
+    return warped(p, site, "RandomTranslation", tuple(p.height_factor), tuple(p.width_factor))
+
+
 def left_out(p: Any, site: Site) -> Out:
     """A layer that does nothing in inference, and nothing in the file."""
     x, layout, _ = given(p, site)
@@ -66,7 +94,6 @@ def by_tiles(p: tone.ContrastLimitedAdaptiveHistogramEqualization, site: Site) -
 
 
 LEFT_OUT = (
-    geometric.RandomRotation, geometric.RandomZoom, geometric.RandomTranslation,
     geometric.RandomShear, geometric.RandomPerspective, geometric.RandomElasticTransform,
     colour.RandomHue, colour.RandomSaturation, colour.RandomColorDegeneration,
     colour.RandomGrayscale, colour.RandomInvert, colour.RandomColorJitter,
@@ -77,6 +104,9 @@ LEFT_OUT = (
 GENERATORS: dict[type, Callable[[Any, Site], Any]] = {
     **dict.fromkeys(LEFT_OUT, left_out),
     geometric.RandomFlip: random_flip,
+    geometric.RandomRotation: random_rotation,
+    geometric.RandomZoom: random_zoom,
+    geometric.RandomTranslation: random_translation,
     geometric.RandomCrop: random_crop,
     colour.RandomBrightness: random_brightness,
     colour.RandomContrast: random_contrast,

@@ -14,7 +14,13 @@ from types import ModuleType
 from typing import Any
 
 from modelspec.engine import hashing
-from modelspec.engine.layers.augmentation.images import brought_in
+from modelspec.engine.layers.augmentation.images import (
+    brought_in,
+    grid,
+    neighbours,
+    sampled,
+    weighted,
+)
 from modelspec.engine.layers.augmentation.tone import Tiles, filled, looked_up, tables, tiles_near
 from modelspec.exchange.python.pieces import (
     attention,
@@ -25,6 +31,7 @@ from modelspec.exchange.python.pieces import (
     recurrence,
     sequences,
     sound,
+    warps,
 )
 
 
@@ -36,9 +43,11 @@ def pieces_of(module: ModuleType) -> dict[str, Any]:
 
 MODULES = (
     hashing, noise, sequences, recurrence, attention, lookups, hashes, images, sound,
+    warps,
 )  # fmt: skip
 #: What is the engine's own and says itself what it does.
-ENGINES = (Tiles, filled, looked_up, tables, tiles_near, brought_in)
+ENGINES = (Tiles, filled, looked_up, tables, tiles_near, brought_in, grid, neighbours,
+           sampled, weighted)  # fmt: skip
 PIECES: Mapping[str, Any] = {
     **{piece.__name__: piece for piece in ENGINES},
     **{name: piece for module in MODULES for name, piece in pieces_of(module).items()},
@@ -47,6 +56,7 @@ PIECES: Mapping[str, Any] = {
 CONSTANTS: Mapping[str, str] = {
     "Function": "Function = Callable[[Tensor], Tensor]",
     "Pair": "Pair = tuple[int, int]",
+    "Filling": "Filling = tuple[str, str, float]  # interpolation, fill mode, fill value",
     "MASK": "MASK = (1 << 64) - 1",
     "BYTES": "BYTES = (0.0, 255.0)",
     **{

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from modelspec.catalog.layers import attention, normalization, recurrent, regularization, wrappers
+from modelspec.catalog.layers.augmentation import colour, geometric
 from modelspec.catalog.sources import Synthetic
 from modelspec.engine import wanted
 from modelspec.engine.data import open_source
@@ -26,6 +27,8 @@ DRAWING = (
     regularization.Dropout, regularization.SpatialDropout, regularization.AlphaDropout,
     regularization.GaussianNoise, regularization.GaussianDropout, recurrent.Recurrent,
     wrappers.Bidirectional, attention.MultiHeadAttention,
+    geometric.RandomFlip, geometric.RandomRotation, geometric.RandomZoom,
+    geometric.RandomTranslation, colour.RandomBrightness, colour.RandomContrast,
 )  # fmt: skip
 RULE = "a training script says all that training does"
 
