@@ -23,6 +23,7 @@ CALLED = re.compile(r"(?!ops\.)(?P<home>[\w.]*\.)?(?P<name>\w+)(?:\((?P<given>[^
 COMMA = re.compile(r"(?P<name>[\w.]+): *(?P<first>[^\s,{}\[\]]+) *, *$")
 
 
+CURLY = "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb`"
 #: What a number alone means where a word stands.
 NUMBERED = {
     "regularizers": "{{type: L2, l2: {}}}",
@@ -35,6 +36,8 @@ def word_meant(group: str, name: str, known: Iterable[str]) -> tuple[str, ...]:
     """A help line for an unknown type: what others call so, else the nearest of the known."""
     if name in ("None", "none", "nil"):
         return ("write null, or leave it out",)
+    if (bare := name.strip(CURLY)) != name:
+        return (f"these quotes are no YAML: write {bare}",)
     called = CALLED.fullmatch(name)
     written = written_out(group, called, list(known)) if called and called["given"] else ()
     found = written or theirs(group, name) or did_you_mean(name, known)

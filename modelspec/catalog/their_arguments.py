@@ -50,7 +50,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "nhead": ("num_heads",),
     "heads": ("num_heads",),
     "concat_axis": ("axis",),
-    "dim": ("axis", "output_dim"),
+    "dim": ("axis", "output_dim", "key_dim"),
     "mode": ("padding", "merge_mode"),
     "lr": ("learning_rate", "initial_learning_rate"),
     "decay": ("weight_decay",),

@@ -19,13 +19,14 @@ from modelspec.source.scalars import plain
 from modelspec.source.tree import Mapping, Node, Scalar, Sequence
 
 
-def bracketed(node: Node) -> tuple[str, ...]:
-    """Help where one size, or a tuple as in Python, stands for a list."""
+def bracketed(node: Node, count: int = 1) -> tuple[str, ...]:
+    """Help where one size, or a tuple as in Python, stands for a list of so many."""
     if not isinstance(node, Scalar):
         return ()
     inside = node.text.strip("() ").rstrip(", ")
     if isinstance(node.value, int) or re.fullmatch(r"[\w.]+(?:\s*,\s*[\w.]+)*", inside):
-        return (f"write a list: [{inside.replace('None', 'null')}]",)
+        listed = inside if "," in inside else ", ".join([inside] * count)
+        return (f"write a list: [{listed.replace('None', 'null')}]",)
     return ()
 
 
@@ -55,7 +56,7 @@ class ListOf(Kind[list[Any]]):
             return self.items(node, reader, owner)
         if self.single:
             return [self.item.read(node, reader, owner)]
-        raise Mismatch(fact(node), node, bracketed(node))
+        raise Mismatch(fact(node), node, bracketed(node, self.length or 1))
 
     def items(self, node: Sequence, reader: Reader, owner: Any) -> list[Any]:
         """Each item's value; what is wrong with one keeps none of the others from being read."""

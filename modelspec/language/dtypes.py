@@ -75,3 +75,12 @@ def promote(kinds: list[str]) -> str:
     if widest and widest >= max(BYTES[kind] for kind in signed):
         wide = min(2 * widest, 8)
     return f"int{8 * wide}"
+
+
+#: What others call them.
+DTYPES_MEANT = {
+    "int": "int32", "integer": "int32", "long": "int64", "short": "int16", "byte": "uint8",
+    "float": "float32", "double": "float64", "half": "float16", "boolean": "bool",
+    "str": "string", "text": "string", "object": "string", "fp16": "float16", "fp32": "float32",
+    "bf16": "bfloat16", "fp64": "float64",
+}  # fmt: skip

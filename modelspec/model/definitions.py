@@ -6,15 +6,15 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from modelspec.catalog.words import Words, alike, find
-from modelspec.language.dtypes import FLOATS
-from modelspec.language.kinds import Kind, Reported
+from modelspec.language.dtypes import DTYPES_MEANT, FLOATS
+from modelspec.language.kinds import Bool, Kind, Reported
 from modelspec.language.layer import Layer
 from modelspec.language.word import Word
 from modelspec.model.callees import callee, reachable
 from modelspec.model.modules import module
 from modelspec.model.parts import cut
 from modelspec.model.reach import MOST_NESTED
-from modelspec.model.reading import no_kind, read_allow, unknown_key
+from modelspec.model.reading import no_kind, read_allow, read_value, unknown_key
 from modelspec.model.scope import Block, Scope
 from modelspec.model.spec import Definition
 from modelspec.source.diagnostics import Label
@@ -69,6 +69,12 @@ class LayerWords(Words):
                     f"`{key}` does not belong here",
                 )
         return made
+
+
+def meant(dtype: Node) -> tuple[str, ...]:
+    """A help line for a dtype that others call so: `fp16`."""
+    text = dtype.text if isinstance(dtype, Scalar) else ""
+    return did_you_mean(DTYPES_MEANT.get(text.lower(), text), FLOATS)
 
 
 def anew(definition: Definition) -> tuple[str, ...]:
@@ -178,10 +184,8 @@ class Definitions:
         definition.allow = read_allow(written, self.report)
         trainable = written.get("trainable")
         if trainable is not None:
-            if isinstance(trainable, Scalar) and isinstance(trainable.value, bool):
-                definition.trainable = trainable.value
-            else:
-                self.wrong("`trainable` is true or false", trainable)
+            value = read_value(Bool(""), trainable, "trainable", self.report)
+            definition.trainable = value is not False
         weights = written.get("weights")
         if weights is not None:
             if isinstance(weights, Scalar) and isinstance(weights.value, str):
@@ -194,11 +198,11 @@ class Definitions:
             if isinstance(dtype, Scalar) and dtype.value in FLOATS:
                 definition.dtype = str(dtype.value)
             else:
-                self.wrong("a layer's `dtype` is one of " + ", ".join(FLOATS), dtype)
+                self.wrong(f"a layer's `dtype` is one of {', '.join(FLOATS)}", dtype, meant(dtype))
 
-    def wrong(self, rule: str, node: Node) -> None:
+    def wrong(self, rule: str, node: Node, help: tuple[str, ...] = ()) -> None:
         text = f"this is `{node.text}`" if isinstance(node, Scalar) else "this is not"
-        self.report.error("wrong-value", rule, node.span, text)
+        self.report.error("wrong-value", rule, node.span, text, help=help)
 
     def typed(self, definition: Definition, written: Mapping, name: Scalar) -> None:
         """`type: Name`: a block of this scope, or a layer of the catalogue."""

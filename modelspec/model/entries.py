@@ -12,7 +12,7 @@ from modelspec.model.reading import is_null, read_allow
 from modelspec.model.scope import Scope
 from modelspec.model.spec import Body, Call, Definition, Ref
 from modelspec.source.text import Span
-from modelspec.source.tree import Mapping, Node, Scalar, Sequence
+from modelspec.source.tree import Entry, Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
     from modelspec.model.resolve import Resolver
@@ -50,6 +50,8 @@ class Entries:
     def named(self, node: Node) -> list[Named]:
         """The entries, of a mapping or a list, with their names where they have one."""
         if isinstance(node, Mapping):
+            for entry in node.entries:
+                self.named_once(entry)
             return [(e.key.span, e.key.text, e.value) for e in node.entries]
         if not isinstance(node, Sequence):
             if not is_null(node):
@@ -63,6 +65,19 @@ class Entries:
             text = str(name.value) if isinstance(name, Scalar) and name.value else None
             found.append((name.span if name is not None else item.span, text, item))
         return found
+
+    def named_once(self, entry: Entry) -> None:
+        """Refuse a `name` beside the key that is the entry's name, unless it is the same."""
+        name = entry.value.get("name") if isinstance(entry.value, Mapping) else None
+        if isinstance(name, Scalar) and name.text != entry.key.text:
+            self.report.error(
+                "unknown-key",
+                "an entry of a mapping is named by its key",
+                name.span,
+                "this names it again",
+                also=[(entry.key.span, "this is its name")],
+                help=f"write `{name.text}: {{...}}`, or leave `name` out",
+            )
 
     def indented(self, named: list[Named]) -> list[Named]:
         """The entries without arguments that stand beside the entry that they belong to."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelspec.language.dtypes import DTYPES
+from modelspec.language.dtypes import DTYPES, DTYPES_MEANT
 from modelspec.language.kinds import Dims, Int, Mismatch
 from modelspec.model.reading import is_null, read_allow, unknown_key
 from modelspec.model.scope import Scope
@@ -16,12 +16,6 @@ from modelspec.source.tree import Mapping, Node, Scalar
 if TYPE_CHECKING:
     from modelspec.model.resolve import Resolver
 
-#: What others call the dtypes.
-DTYPES_MEANT = {
-    "int": "int32", "integer": "int32", "long": "int64", "short": "int16", "byte": "uint8",
-    "float": "float32", "double": "float64", "half": "float16", "boolean": "bool",
-    "str": "string", "text": "string", "object": "string",
-}  # fmt: skip
 SHAPE = Dims("The shape, without the batch.")
 BATCH_SIZE = Int("Samples in a batch.", min=1)
 KEYS = ("shape", "dtype", "batch_size", "allow")

@@ -24,7 +24,7 @@ SHARE = Float("A share of `train`.", above=0, below=1)
 
 def data(spec: Spec, tree: Mapping, words: LayerWords) -> None:
     node = tree.get("data")
-    if node is None:
+    if node is None or is_null(node):
         return
     made = spec.data = Data(node.span)
     if not isinstance(node, Mapping):
@@ -56,9 +56,10 @@ def data(spec: Spec, tree: Mapping, words: LayerWords) -> None:
 
 def source(words: Words, node: Node) -> Any:
     """A source: a path, a list of paths, or `{type: ..., path: ...}`."""
-    if isinstance(node, Mapping):
-        return read_word(words, "sources", node)
     from modelspec.catalog.sources import format_of
+
+    if isinstance(node, Mapping):
+        return typed(words, node)
 
     items = node.items if isinstance(node, Sequence) else [node]
     paths = [i.value for i in items if isinstance(i, Scalar) and isinstance(i.value, str)]
@@ -91,6 +92,18 @@ def source(words: Words, node: Node) -> Any:
         Entry(Scalar("path", "path", False, node.span), node),
     ]
     return read_word(words, "sources", Mapping(entries, node.span))
+
+
+def typed(words: Words, node: Mapping) -> Any:
+    """A source with its type and arguments."""
+    path = node.get("path")
+    if isinstance(path, Scalar) and node.get("type") is None:
+        words.report.error(
+            "missing-key", "a source is a path alone, or has a `type`", node.span, "no `type`",
+            help=f"write {path.text}" + (" alone" if len(node) == 1 else ", or {type: CSV, ...}"),
+        )  # fmt: skip
+        return None
+    return read_word(words, "sources", node)
 
 
 def _fields(made: Data, node: Node, words: Words) -> None:

@@ -57,6 +57,8 @@ def _is_graph(whole: Definition, written: Mapping, name: Scalar, scope: Scope) -
         return False
     for key in ("inputs", "outputs"):
         if written.get(key) is None:
+            if key.rstrip("s") in written:
+                return False  # a misspelt key is told as such
             scope.report.error(
                 "missing-key",
                 "a part has `inputs` and `outputs`: the tensors that it lies between",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from modelspec.catalog.words import Words
-from modelspec.language.kinds import Float, Mismatch, Reported
+from modelspec.language.kinds import Float, Kind, Mismatch, Reported
 from modelspec.source import tree
 from modelspec.source.codes import CODES
 from modelspec.source.diagnostics import Edit, Report
 from modelspec.source.fixes import respelled
 from modelspec.source.suggest import did_you_mean
 from modelspec.source.tree import Entry, Mapping, Node, Scalar
+
+T = TypeVar("T")
 
 
 def read_word(words: Words, group: str, node: Node) -> Any:
@@ -33,10 +35,15 @@ def read_word(words: Words, group: str, node: Node) -> Any:
 
 
 def read_number(kind: Float, node: Node, key: str, words: Words) -> float | None:
+    return read_value(kind, node, key, words.report)
+
+
+def read_value(kind: Kind[T], node: Node, key: str, report: Report) -> T | None:
+    """The value of a key that is no argument of a word, or None after reporting."""
     try:
-        return kind.value(node, words, None)
+        return kind.value(node, None, None)  # type: ignore[arg-type]
     except Mismatch as wrong:
-        words.report.error(
+        report.error(
             "wrong-value",
             f"`{key}` is {kind.noun()}",
             wrong.node.span,

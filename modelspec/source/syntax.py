@@ -21,6 +21,7 @@ _INDICATED = (
     "while scanning a block scalar",
 )
 _NO_COLON = re.compile(r"\s*(?:- )?([\w.-]+) +([\[{])")
+_NO_MAPPING = re.compile(r"\s*(?:- )?([\w.-]+)\s*[=\uff1a]?\s*([\[{])")
 _NO_SPACE = re.compile(r"\s*-(?=[\[{])")
 _ESCAPE_PROBLEMS = ("escape", "hexdecimal", "hexadecimal")
 
@@ -176,6 +177,13 @@ class Fault(Spot):
                  fix=Edit(span, quoted))  # fmt: skip
 
     def closes_nothing(self) -> None:
+        key = _NO_MAPPING.match(self.text)
+        if key is not None:  # `inputs = {x: [8]}` is a text up to the bracket
+            place = Span(self.source, self.line, key.start(1) + 1, self.line, key.end() + 1)
+            right = f"{key[1]}: {key[2]}"
+            self.add("syntax", "an entry is `key: value`", place, "no `:` behind this key",
+                     help=f"write `{right}...`", fix=Edit(place, right))  # fmt: skip
+            return
         self.add("syntax", f"every `{self.char}` closes a bracket", self.here(),
                  "this one closes nothing", help="delete it")  # fmt: skip
 

@@ -26,6 +26,8 @@ CASES = {
     "no colon": "inputs\n  x: [3]\n",
     "no colon on a later line": "a:\n  b: 1\n  c\n  d: 2\n",
     "no colon between two words": "a:\n  type Dense\n  d: 2\n",
+    "an equals sign for a colon": "inputs = {x: [3]}\n",
+    "a wide colon": "inputs\uff1a {x: [3]}\n",
     "no space behind a dash": "layers:\n  -{type: Dense, units: 3}\n",
     "a list on the line of its key": "a: - b\n",
     "a list entry in a mapping": "a: 1\n- b\n",
