@@ -36,13 +36,6 @@ def began(p: Any, w: Any, initial: Sequence[Tensor] | None) -> Sequence[Tensor] 
     return list(vars(w.state).values())
 
 
-def read_by(mask: Tensor | None, initial: Sequence[Tensor] | None) -> Tensor | None:
-    """The mask of a sequence as a layer reads it: none where a call gives it its first state. That
-    is how Keras 3 reads; the mask of what comes out is the sequence's all the same.
-    """
-    return None if initial else mask
-
-
 def leave(p: Any, w: Any, ran: Ran, carry: Carry, within: str = "") -> None:
     """Leave the states of a run to the next batch, without a way back for gradients."""
     if not p.stateful:

@@ -76,25 +76,11 @@ def test_any_mask_gives_keras_s_values_and_gradients(kind, flags, mask):
     ours, theirs, weights = make(kind, **flags)
     mask = torch.tensor(MASKS[mask]).bool()
     x, their_x = sequence().requires_grad_(), sequence().requires_grad_()
-    value, _ = call(ours, weights, x, mask=mask)
-    wished = theirs(their_x, mask=mask)
+    states = [torch.rand(BATCH, UNITS) for _ in ours.states]
+    value, _ = call(ours, weights, x, states=states, mask=mask)
+    wished = theirs(their_x, initial_state=states, mask=mask)
     their_weights = [v.value for v in theirs.trainable_weights]
     assert_same(value, wished, [x, *weights.values()], [their_x, *their_weights])
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_given_a_state_it_reads_every_step_as_keras_does_between_layers(kind):
-    """Keras hands a call on two tensors no mask, and its output the mask of the first."""
-    ours, theirs, weights = make(kind, return_sequences=True)
-    states = [torch.rand(BATCH, UNITS) for _ in ours.states]
-    mask = torch.tensor(MASKS["right"]).bool()
-    value, handed_on = call(ours, weights, sequence(), states=states, mask=mask)
-    masked = sequence()
-    masked._keras_mask = mask
-    wished = theirs(masked, initial_state=states)
-    torch.testing.assert_close(value, wished, rtol=1e-5, atol=1e-5)
-    assert handed_on is mask
-    assert wished._keras_mask is mask
 
 
 @pytest.mark.parametrize("kind", KINDS)

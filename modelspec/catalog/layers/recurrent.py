@@ -25,8 +25,7 @@ Shapes = list[Shape]
 class Recurrent(Layer):
     """What the recurrent layers share: a sequence in, its last output or all of them out.
 
-    Masked steps leave state and output as they were, but not where a call gives the first state:
-    there all are read, as Keras 3 reads. Operations count matrix products, biases and
+    Masked steps leave state and output as they were. Operations count matrix products, biases and
     the mixing of gates; the activations themselves are not counted, as in `Dense`.
     """
 

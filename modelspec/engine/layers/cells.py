@@ -23,7 +23,7 @@ from modelspec.engine.layers import recurrent
 from modelspec.engine.layers.recurrent import NO_DROPS, STEPS, draw, project
 from modelspec.engine.lowering import Masked, lowers
 from modelspec.engine.random import Random
-from modelspec.engine.sequences import Carry, Ran, backwards, began, handed_on, leave, read_by
+from modelspec.engine.sequences import Carry, Ran, backwards, began, handed_on, leave
 
 
 @lowers(SimpleRNNCell)
@@ -72,8 +72,8 @@ def repeated(
     random: Random,
     carry: Carry,
 ) -> Masked:
-    ran = read(p, w, sequence, began(p, w, initial_state), read_by(mask, initial_state),
-               random if training else None, zero_masked=p.zero_output_for_mask)  # fmt: skip
+    ran = read(p, w, sequence, began(p, w, initial_state), mask, random if training else None,
+               zero_masked=p.zero_output_for_mask)  # fmt: skip
     leave(p, w, ran, carry)
     return handed_on(p, ran, mask)
 

@@ -30,7 +30,6 @@ from modelspec.engine.sequences import (
     handed_on,
     leave,
     over_time,
-    read_by,
     refuse_misplaced,
 )
 from modelspec.engine.spatial import grid, ungrid
@@ -50,8 +49,8 @@ def conv_lstm(
     random: Random,
     carry: Carry,
 ) -> Masked:
-    ran = read(p, w, sequence, began(p, w, initial_state), read_by(mask, initial_state),
-               random if training else None, zero_masked=False)  # fmt: skip
+    ran = read(p, w, sequence, began(p, w, initial_state), mask, random if training else None,
+               zero_masked=False)  # fmt: skip
     leave(p, w, ran, carry)
     return handed_on(p, ran, mask)
 

@@ -29,7 +29,6 @@ from modelspec.engine.sequences import (
     handed_on,
     leave,
     over_time,
-    read_by,
 )
 
 Step = Callable[[Tensor, States], States]
@@ -49,8 +48,8 @@ def recurrent(
     random: Random,
     carry: Carry,
 ) -> Masked:
-    ran = read(p, w, sequence, began(p, w, initial_state), read_by(mask, initial_state),
-               random if training else None, zero_masked=p.zero_output_for_mask)  # fmt: skip
+    ran = read(p, w, sequence, began(p, w, initial_state), mask, random if training else None,
+               zero_masked=p.zero_output_for_mask)  # fmt: skip
     leave(p, w, ran, carry)
     return handed_on(p, ran, mask)
 

@@ -16,7 +16,7 @@ from modelspec.engine.layers import cells, conv_recurrent, recurrent
 from modelspec.engine.lowering import Masked, lowers
 from modelspec.engine.random import Random
 from modelspec.engine.regularizers import Penalize
-from modelspec.engine.sequences import Carry, Ran, began, leave, read_by
+from modelspec.engine.sequences import Carry, Ran, began, leave
 from modelspec.language.layer import Layer
 
 Body = Callable[[Tensor, Tensor | None], Any]
@@ -48,13 +48,12 @@ def bidirectional(
         whole = layer.return_sequences  # as in Keras, which zeroes masked steps then
         draws = random if training else None
         start = began(layer, weights, states)
-        ran: Ran = function(layer, weights, sequence, start, seen, draws, zero_masked=whole)
+        ran: Ran = function(layer, weights, sequence, start, mask, draws, zero_masked=whole)
         leave(layer, weights, ran, carry, f"{side}.")
         for given in (ran.output, *(ran.states if layer.return_state else ())):
             penalize(layer.activity_regularizer, given)
         return ran
 
-    seen = read_by(mask, initial_state)
     ahead, behind = p.halves(initial_state)
     forward = read("forward", p.forward, ahead)
     backward = read("backward", p.backward, behind)

@@ -40,7 +40,7 @@ class Masks:
             for name, value in named.items():
                 if value.mask is not None:
                     node.kwargs[f"{name}_mask"] = value.mask
-        elif kind in TAKE and "initial_state" not in node.kwargs:
+        elif kind in TAKE:
             mask = masks_of(node.args[0])
             if any_in(mask):
                 node.kwargs["mask"] = mask

@@ -179,11 +179,9 @@ def masked(p: Any, site: Site, traces: list[str], given: Reading, zero_masked: b
 
 
 def sequence_mask(site: Site) -> Mask | None:
-    """The mask (batch, time) that a layer reads by: one of whole samples is for what comes after,
-    and a layer that is given its first state reads every step.
-    """
+    """The mask (batch, time); one of whole samples is for what comes after."""
     mask = site.mask()
-    return mask if mask is not None and mask.axes and not states_of(site) else None
+    return mask if mask is not None and mask.axes else None
 
 
 def states_of(site: Site, port: int = 1) -> list[str]:

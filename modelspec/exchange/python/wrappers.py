@@ -31,7 +31,7 @@ def bidirectional(p: wrappers.Bidirectional, site: Site) -> list[Out]:
     ahead, behind = reads[0].output, reads[1].output
     if p.forward.return_sequences:
         behind = f"{behind}.flip(1)"
-    kept = site.mask() if p.forward.return_sequences else None
+    kept = mask if p.forward.return_sequences else None
     merged = {
         None: [ahead, behind], "concat": [f"torch.cat([{ahead}, {behind}], dim=-1)"],
         "sum": [f"{ahead} + {behind}"], "mul": [f"{ahead} * {behind}"],
