@@ -187,7 +187,9 @@ class Number(Kind[T]):
     def divides(self, node: Scalar) -> bool:
         """Whether a division gave the number, and it would do but for its fraction."""
         value, written = node.value, node.span.text
-        whole = isinstance(value, float) and self.takes(math.floor(value))
+        if not isinstance(value, float) or not math.isfinite(value):
+            return False
+        whole = self.takes(math.floor(value))
         return whole and "${" in written and "/" in written.replace("//", "")
 
     def share(self, node: Scalar) -> tuple[str, ...]:

@@ -124,9 +124,19 @@ def circle(stored):
     stored["layers/dense/again"] = stored["layers"]
 
 
+def holds(value):
+    def change(stored):
+        del stored[KERNEL]
+        stored.create_dataset(KERNEL, data=value)
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
+        (holds(np.full((3, 2), b"a")), "holds |S1"), (holds(np.ones((3, 2), "c8")), "complex64"),
+        (holds(np.ones((3, 2), np.longdouble)), "float128"), (holds(np.zeros((3, 2), "V7")), "|V7"),
         (soft, "is a link"), (external, "is a link"), (elsewhere, "in another file"),
         (virtual, "in another file"), (huge, "has a shape of"), (circle, "inside itself"),
     ],
@@ -159,3 +169,43 @@ def test_code_in_an_archive_is_not_run(parts, tmp_path):
     more = {"sitecustomize.py": code, "keras/__init__.py": code, "assets/x.py": code}
     modelspec.import_model(write(tmp_path / "m.keras", {**parts, **more}), tmp_path / "run")
     assert not bait.exists()
+
+
+def described(parts, old, new):
+    """The archive with another description."""
+    return {**parts, "config.json": parts["config.json"].replace(old, new)}
+
+
+@pytest.mark.parametrize("units", [b"NaN", b"1e400", b"-2", b'"2"', b"[2, 3]"])
+def test_a_number_that_is_none_is_underlined_like_any_other(units, parts, tmp_path):
+    odd = described(parts, b'"units": 2', b'"units": ' + units)
+    with pytest.raises(modelspec.Rejected, match="`units` of `Dense` is an integer of at least 1"):
+        modelspec.import_model(write(tmp_path / "m.keras", odd), tmp_path / "run")
+
+
+def test_a_model_of_a_hundred_thousand_calls_is_refused(tmp_path):
+    end = ["x", 0, 0]
+    layers = [{"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 2]},
+               "inbound_nodes": []}]  # fmt: skip
+    config = {"name": "m", "layers": layers, "input_layers": [end], "output_layers": [end] * 10**5}
+    (tmp_path / "m.json").write_text(json.dumps({"class_name": "Functional", "config": config}))
+    with pytest.raises(modelspec.Rejected) as caught:
+        modelspec.import_model(tmp_path / "m.json", tmp_path / "run")
+    assert (
+        "`m` has 100,000 calls, and a model has at most 10,000"
+        in caught.value.diagnostics[0].notes[0]
+    )
+
+
+@pytest.mark.parametrize(("place", "key"), [
+    ("", "model_config"), ("", "training_config"), ("", "keras_version"),
+    ("model_weights/d", "weight_names"),
+])  # fmt: skip
+@pytest.mark.parametrize("value", [5, np.ones(3), h5py.Empty("f4")], ids=str)
+def test_an_attribute_that_is_no_text_is_refused(place, key, value, tmp_path):
+    model = keras.Sequential([keras.Input((3,)), L.Dense(2, name="d")])
+    model.compile("sgd", "mse")
+    model.save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5", "r+") as stored:
+        (stored[place] if place else stored).attrs[key] = value
+    refused(tmp_path / "m.h5", tmp_path, f"its attribute `{key}` is no text")

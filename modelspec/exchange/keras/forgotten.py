@@ -24,6 +24,11 @@ AS_IT_IS = ("Identity", "Activation", "ActivityRegularization", "Dropout", "Alph
             "SpatialDropout3D")  # fmt: skip
 
 TORN = "Keras hands it a mask that an attention above it has lost"
+PAST = "Keras hands it a mask that a layer above it, given its first state, has not read by"
+GIVE_MASK = (
+    "give that layer `mask=` in its call in Keras, or take the mask off what it reads, check what "
+    "the model predicts, and save it again"
+)
 READ_ALONE = (
     "in Keras, MultiHeadAttention takes the mask off what it reads: let it read a tensor that "
     "nothing else reads, such as a LayerNormalization of it, check what the model predicts, and "
@@ -33,19 +38,25 @@ READ_ALONE = (
 
 class Mask:
     """Whether one tensor has a mask: here, and in Keras when the model runs; `bare` where it would
-    have one here, had nothing above it been taken off.
+    have one here, had nothing above it been taken off; `past` where a layer hands it on in Keras
+    that does not read by it.
     """
 
-    __slots__ = ("bare", "here", "there")
+    __slots__ = ("bare", "here", "past", "there")
 
-    def __init__(self, here: bool = False, there: bool = False, bare: bool = False) -> None:
-        self.here, self.there, self.bare = here, there, bare
+    def __init__(
+        self, here: bool = False, there: bool = False, bare: bool = False, past: bool = False
+    ) -> None:
+        self.here, self.there, self.bare, self.past = here, there, bare, past
 
 
 def forget(model: Model, faults: Faults) -> None:
-    """Let the attentions of a model read without masks where Keras's do."""
+    """Let the layers of a model of Keras 3 read without masks where they do there."""
     begins = [Mask() for _ in tensors(model.inputs)]
-    Walk(model, begins, faults).run()
+    masks = Walk(model, begins, faults).run()
+    for tensor, mask in zip(tensors(model.outputs), masks, strict=True):
+        if mask.past:
+            faults.note(f"the loss of `{tensor.part}` counts masked steps, which Keras leaves out")
 
 
 class Walk:
@@ -70,6 +81,8 @@ class Walk:
         """What a call does to the masks that it reads, and those that it gives."""
         read = [t for name, t in named(node) if name not in ARGUMENTS]
         masks = [self.mask(tensor) for tensor in read]
+        if any(mask.past for mask in masks) and part.kind in (*TAKE, *LEAVE_OUT, *ATTENTIONS):
+            self.faults.refuse(part.name, PAST, GIVE_MASK)
         if part.kind in ATTENTIONS and not part.is_operation:
             return [self.attended(part, node, read, masks)]
         if part.kind in AS_IT_IS and part.config.get("activation", "linear") == "linear":
@@ -80,16 +93,24 @@ class Walk:
         if part.model is not None:
             given_back(node, masks)
             return Walk(part.model, masks, self.faults).run()
-        if given_a_state(part, node):
-            if written:
-                self.faults.refuse(part.name, "it is given a state and a mask, and reads by both",
-                                   "leave `mask` out of its call in Keras, check what the model "
-                                   "predicts, and save it again")  # fmt: skip
-        elif part.kind in (*TAKE, *LEAVE_OUT) and not written:
+        if given_a_state(part, node) and not written:
+            return [self.read_past(part, read, masks)]
+        if part.kind in (*TAKE, *LEAVE_OUT) and not written:
             masks = self.without_lost(part, read, masks)
         here = passes(part, [mask.here for mask in masks])
         there = passes(part, [written or mask.there for mask in masks])
-        return [Mask(here, there, any(mask.bare for mask in masks))]
+        past = there and any(mask.past for mask in masks)
+        return [Mask(here, there, any(mask.bare for mask in masks), past)]
+
+    def read_past(self, part: Part, read: list[Tensor], masks: list[Mask]) -> Mask:
+        """The mask of what a layer gives that is called on a state too: Keras 3 hands such a call
+        no mask, and what it gives the mask of the sequence.
+        """
+        if masks[0].here:
+            why = f"`{part.name}` is given its first state, and so in Keras reads the masked steps"
+            self.take_off(part, read[0], f"{why} of `{read[0].part}` too")
+        there = passes(part, [masks[0].there])
+        return Mask(False, there, masks[0].bare, there)
 
     def attended(self, part: Part, node: Node, read: list[Tensor], masks: list[Mask]) -> Mask:
         """The mask of what an attention gives: that of its query."""
@@ -106,11 +127,14 @@ class Walk:
         found = list(masks)
         for at, (tensor, mask) in enumerate(zip(read, masks, strict=True)):
             if mask.here and not mask.there:
-                self.take_off(reader, tensor)
+                why = (
+                    f"in Keras `{tensor.part}` has no mask any more where `{reader.name}` reads it"
+                )
+                self.take_off(reader, tensor, f"{why} it: an attention before it took it off")
                 found[at] = Mask(bare=True)
         return found
 
-    def take_off(self, reader: Part, tensor: Tensor) -> None:
+    def take_off(self, reader: Part, tensor: Tensor, why: str) -> None:
         """Put a cast before a tensor's reader: an operation, and so without a mask."""
         name = f"{tensor.part}_{tensor.node}_unmasked" if tensor.node else f"{tensor.part}_unmasked"
         if name not in self.model.by_name:
@@ -124,10 +148,7 @@ class Walk:
             part.nodes = [Node([source], {})]
             self.model.parts.append(part)
             self.model.by_name[name] = part
-            self.faults.note(
-                f"in Keras `{tensor.part}` has no mask any more where `{reader.name}` reads it: "
-                "an attention before it took it off"
-            )
+        self.faults.note(why)
         tensor.part, tensor.node, tensor.index = name, 0, 0
 
 

@@ -34,10 +34,11 @@ class Writer:
     Layers that several graphs share stand under `shared` of the outermost one.
     """
 
-    def __init__(self, model: Model, faults: Faults, mixed: bool) -> None:
+    def __init__(self, model: Model, faults: Faults, mixed: bool, version: str) -> None:
         self.model, self.faults, self.mixed = model, faults, mixed
         translate(model)
-        forget(model, faults)
+        if not version.startswith("2"):
+            forget(model, faults)
         self.places: dict[Part, str] = {}
         self.sharing = Sharing(model)
         self.top: Plain = {}

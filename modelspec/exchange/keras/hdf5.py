@@ -97,6 +97,8 @@ class Stored:
         if value.dtype.kind == "V" and value.dtype.itemsize == 2:  # bfloat16
             bits = value.view(np.uint16).astype(np.uint32) << 16
             value = bits.view(np.float32).reshape(value.shape)
+        if value.dtype.kind not in "fiub" or value.dtype.itemsize > 8:
+            raise self.refused(f"`{path}` holds {found.dtype}, and a weight is of plain numbers")
         return value
 
     def shape(self, path: str) -> tuple[int, ...]:
@@ -105,17 +107,33 @@ class Stored:
     def names(self, path: str, key: str) -> list[str]:
         """An attribute that holds texts, which Keras splits where it is long."""
         attributes = self.groups[path].attrs
-        listed = list(attributes[key]) if key in attributes else []
-        number = 0
-        while f"{key}{number}" in attributes:
-            listed += list(attributes[f"{key}{number}"])
-            number += 1
-        return [one.decode() if isinstance(one, bytes) else str(one) for one in listed]
+        keys = [key] if key in attributes else []
+        while f"{key}{len(keys)}" in attributes:
+            keys.append(f"{key}{len(keys)}")
+        listed = [np.atleast_1d(self.attribute(path, one)).tolist() for one in keys]
+        return [self.decoded(one, key) for each in listed for one in each]
 
     def text(self, key: str) -> str | None:
         """An attribute of the file that is a text."""
-        value = self.file.attrs.get(key)
-        return value.decode("utf-8") if isinstance(value, bytes) else value
+        if key not in self.file.attrs:
+            return None
+        return self.decoded(self.attribute("", key), key)
+
+    def attribute(self, path: str, key: str) -> Any:
+        try:
+            return self.groups[path].attrs[key]
+        except (OSError, RuntimeError, TypeError, ValueError) as error:
+            raise self.refused(f"its attribute `{key}` cannot be read ({error})") from None
+
+    def decoded(self, value: Any, key: str) -> str:
+        """A text of an attribute."""
+        try:
+            text = value.decode("utf-8") if isinstance(value, bytes) else value
+        except UnicodeDecodeError:
+            text = None
+        if not isinstance(text, str):
+            raise self.refused(f"its attribute `{key}` is no text")
+        return text
 
     def under(self, path: str) -> Iterator[str]:
         """The tensors below a group."""

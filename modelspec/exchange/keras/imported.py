@@ -132,7 +132,7 @@ def spec_of(saved: Saved, faults: Faults) -> tuple[Model, dict[str, Any], Writer
         read_vocabularies(root.model, saved.archive, saved.weights)
     policies = {policy(part.config.get("dtype")) for part in every(root.model)}
     mixed = sorted(set(PRECISIONS) & policies)
-    writer = Writer(root.model, faults, bool(mixed))
+    writer = Writer(root.model, faults, bool(mixed), saved.version)
     made, outputs = writer.spec()
     plain: dict[str, Any] = {"modelspec": 1, "name": legal(root.model.name), **made}
     plain |= ends(saved, faults, root.model, outputs)

@@ -18,6 +18,10 @@ WRAPPERS = ("TimeDistributed", "SpectralNormalization")
 SHAPES = ("batch_shape", "batch_input_shape", "shape")
 
 
+#: The largest of the reference applications has some 1,500.
+MOST_CALLS = 10_000
+
+
 class Tensor:
     """What call number `node` of the part `part` gave, output `index`."""
 
@@ -116,6 +120,10 @@ class Model:
         written = config.get("layers")
         if not isinstance(written, list) or not all(isinstance(one, dict) for one in written):
             raise Odd(f"the model `{self.name}` has no list of layers")
+        calls = sum(max(1, len(one.get("inbound_nodes") or ())) for one in written)
+        calls = max(calls, len(config.get("output_layers") or ()))
+        if calls > MOST_CALLS:
+            raise Odd(f"`{self.name}` has {calls:,} calls, and a model has at most {MOST_CALLS:,}")
         self.parts = [Part(one, faults) for one in written]
         self.by_name = {part.name: part for part in self.parts}
         if len(self.by_name) < len(self.parts):

@@ -18,13 +18,15 @@ class Names:
 
     def __init__(self, taken: set[str]) -> None:
         self.taken = set(taken)
+        self.counts: dict[str, int] = {}
 
     def free(self, wanted: str) -> str:
         """`wanted`, legal, or with a number behind it where that is taken."""
         base = name = legal(wanted)
-        count = 1
+        count = self.counts.get(base, 1)
         while name in self.taken:
             count += 1
             name = f"{base}_{count}"
+        self.counts[base] = count
         self.taken.add(name)
         return name
