@@ -33,13 +33,14 @@ def check(
 ) -> Graph:
     """The checked graph of a spec: a path, a run folder, or a text of several lines.
 
-    `set` holds `KEY=VALUE` overrides. Raises `Rejected` with everything that is wrong, and
-    `Unreadable` where there is no such file. Torch is not imported.
+    `set` holds `KEY=VALUE` overrides. Raises `Rejected` with everything that is wrong, `Unreadable`
+    where there is no such file, and ValueError for what is no override. Torch is not imported.
     """
     from modelspec.compiler import compile
     from modelspec.model.runs import spec_source
 
-    return compile(spec_source(spec), set, allow_path, trust_code)
+    settings = (set,) if isinstance(set, str) else set
+    return compile(spec_source(spec), settings, allow_path, trust_code)
 
 
 def build(
@@ -88,7 +89,8 @@ def train(
     """Train a spec, event by event: `Stepped`, `Evaluated`, `Saved`, at the end `Finished`.
 
     The run's folder is `runs/NAME` unless `run` says otherwise; `weights` is a run or a file to
-    start from. Left early, it keeps a checkpoint.
+    start from. Left early, it keeps a checkpoint. Raises OSError where another training writes that
+    folder, else as `check`.
     """
     import os
 

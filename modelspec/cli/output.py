@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -63,10 +64,23 @@ def tell(diagnostics: Sequence[Diagnostic], format: str) -> None:
 
 
 def as_json(value: object) -> None:
-    """A result for scripts."""
+    """A result for scripts; NaN and infinity, which JSON has no words for, are null."""
     import json
 
-    click.echo(json.dumps(value, indent=2))
+    try:
+        text = json.dumps(value, indent=2, allow_nan=False)
+    except ValueError:
+        text = json.dumps(finite(value), indent=2)
+    click.echo(text)
+
+
+def finite(value: Any) -> Any:
+    """The value with None for numbers that are not finite."""
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def to_file(path: str, text: str) -> None:

@@ -75,8 +75,8 @@ def begun(
     from modelspec.engine.training import Trainer
 
     trainer = Trainer(graph, run_folder(graph, run), device=device, weights=weights)
-    if trainer.hold.aside:
-        kept = f"note: the run that was in {trainer.folder} is kept as {trainer.hold.aside}"
+    if trainer.aside:
+        kept = f"note: the run that was in {trainer.folder} is kept as {trainer.aside}"
         click.echo(kept, err=True)
     tell(trainer.warnings, "full")
     return trainer

@@ -108,6 +108,15 @@ def newest(folder: str) -> Checkpoint | None:
     if not found:
         return None
     place = os.path.join(folder, found[-1][-1])
+    try:
+        return read_checkpoint(place)
+    except Unreadable as damaged:
+        mend = f"`modelspec train {folder}` trains its spec anew"
+        raise Unreadable(damaged.path, f"{damaged.reason}; {mend}") from None
+
+
+def read_checkpoint(place: str) -> Checkpoint:
+    """What lies in a checkpoint's folder; raises `Unreadable`."""
     weights, optimizer, extra = (
         read(os.path.join(place, f"{part}.safetensors"))
         for part in ("weights", "optimizer", "extra")

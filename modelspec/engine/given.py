@@ -21,6 +21,10 @@ def tensors(inputs: Mapping[str, Any], wanted: list[Wanted]) -> dict[str, Tensor
     """The inputs as tensors (samples, ...) of the declared dtypes. Raises `Rejected` with all that
     does not fit.
     """
+    handed: Any = inputs
+    if not isinstance(handed, Mapping):
+        names = ", ".join(f"`{want.name}`" for want in wanted)
+        raise TypeError(f"inputs are a dict with {names}, and this is {type(handed)}")
     report = Report()
     found: dict[str, Tensor] = {}
     for want in wanted:

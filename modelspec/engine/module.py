@@ -103,6 +103,12 @@ class Module(nn.Module):
         )
 
     def forward(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
+        handed: Any = inputs
+        named = isinstance(handed, Mapping)
+        if not named or any(name not in handed for name in self.runner.inputs):
+            wanted = ", ".join(f"`{name}`" for name in self.runner.inputs)
+            given = f"this has {', '.join(handed)}" if named else f"this is {type(handed)}"
+            raise TypeError(f"the model is called on a dict with {wanted}, and {given}")
         outcome = self.outcome(inputs)
         self.keep(outcome)
         return {name: outcome.values[id] for name, id in self.runner.outputs.items()}

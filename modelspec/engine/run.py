@@ -31,7 +31,7 @@ from modelspec.engine.module import Module
 from modelspec.engine.runner import TORCH
 from modelspec.engine.weights import fitted, write
 from modelspec.model.graph import Graph
-from modelspec.model.run_folder import Hold, begin
+from modelspec.model.run_folder import put_aside
 from modelspec.source.diagnostics import Rejected, Report, Unreadable
 from modelspec.source.text import Source
 
@@ -58,7 +58,11 @@ class Run:
             raise Unreadable(self.folder, f"the run ended before it kept its first {WEIGHTS}")
         if self._module is None:
             module = Module(self.graph, pretrained=False, learnt=self.learnt)
-            load_into(module, self.folder)
+            try:
+                load_into(module, self.folder)
+            except Unreadable as damaged:
+                mend = f"`modelspec train --resume {self.folder}` writes it from a checkpoint"
+                raise Unreadable(damaged.path, f"{damaged.reason}; {mend}") from None
             refuse_unadapted(self.graph, module.weights(), self.learnt)
             self._module = module.to(self.device).eval()
         return self._module
@@ -207,11 +211,13 @@ def create(
     encoders: dict[str, Any],
     begun: Checkpoint | None = None,
     learnt: Mapping[str, State] | None = None,
-) -> Hold:
+) -> str:
     """Begin a run folder: facts, what the encoders and the layers learnt, a checkpoint that it
-    starts from. Last comes the spec with all defaults: it makes the folder a run.
+    starts from. Last comes the spec with all defaults: it makes the folder a run. Gives where an
+    earlier run of the name is kept.
     """
-    hold = begin(folder)
+    aside = put_aside(folder)
+    os.makedirs(folder, exist_ok=True)
     write_text(os.path.join(folder, ENCODERS), json.dumps(encoders))
     write_text(os.path.join(folder, FACTS), json.dumps(facts(graph), indent=1) + "\n")
     if learnt:
@@ -219,7 +225,7 @@ def create(
     if begun is not None:
         save(folder, begun)
     write_spec(folder, graph)
-    return hold
+    return aside
 
 
 def write_spec(folder: str, graph: Graph) -> None:

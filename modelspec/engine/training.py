@@ -21,7 +21,7 @@ from modelspec.engine.module import Module
 from modelspec.engine.run import HISTORY, Run, create, device_of, load_into, refused, write_spec
 from modelspec.engine.weights import takes_weights, write
 from modelspec.model.graph import Graph, Owner, Step
-from modelspec.model.run_folder import Hold
+from modelspec.model.run_folder import Hold, number_of
 
 #: An epoch's end is kept if the last checkpoint is older than this; the last epoch always is.
 SECONDS = 5.0
@@ -45,8 +45,9 @@ class Trainer:
         given = weights is not None or takes_weights(graph) or bool(adapting(graph))
         # Weights from elsewhere may be gone, or others, when the run is resumed.
         begun = self.loop.checkpoint() if given else None
-        self.hold = create(folder, graph, self.prepared.encoders, begun, self.learnt)
-        self.kept = time.monotonic()
+        #: Where an earlier run of the name is kept, "" if there was none.
+        self.aside = create(folder, graph, self.prepared.encoders, begun, self.learnt)
+        self.number, self.kept = number_of(self.folder), time.monotonic()
 
     @classmethod
     def resumed(cls, run: Run) -> Trainer:
@@ -56,7 +57,6 @@ class Trainer:
         self = cls.__new__(cls)
         self.graph, self.folder, self.device = run.graph, run.folder, str(run.device)
         data, training = ready(run.graph), run.graph.spec.training
-        self.hold = Hold(run.folder)
         held = keeping.newest(run.folder)
         self.prepared = prepare(
             data, wanted.everything(run.graph), training.seed, run.encoders or None
@@ -69,7 +69,7 @@ class Trainer:
         if held is not None:
             self.loop.restore(held)
         write_spec(run.folder, run.graph)
-        self.kept = time.monotonic()
+        self.number, self.kept = number_of(self.folder), time.monotonic()
         return self
 
     def begin(self, module: Module, weights: str | None, *, learns: bool = True) -> Loop:
@@ -101,10 +101,11 @@ class Trainer:
 
     def run(self) -> Iterator[Event]:
         """Train, event by event. Left early (a `break`, a signal), it keeps a checkpoint."""
+        hold = Hold(self.folder, self.number)
         try:
             yield from self.events()
         finally:
-            self.hold.release()
+            hold.release()
 
     def events(self) -> Iterator[Event]:
         every = self.graph.spec.training.checkpoint_every

@@ -11,7 +11,7 @@ from modelspec.source.tree import Entry, Mapping, Node, Scalar, Sequence, parse
 MOST_KEYS = 100
 
 
-class BadOverride(Exception):
+class BadOverride(ValueError):
     """A `--set` that cannot be applied; says which and why."""
 
     def __init__(self, setting: str, reason: str) -> None:

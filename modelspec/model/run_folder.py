@@ -13,19 +13,22 @@ MARKS = {"run.json", "encoders.json", "encoders.json.new"}
 class Hold:
     """A folder that this process alone writes, until `release`.
 
-    The folder itself is locked: a process that is killed leaves no lock behind. `aside` is where
-    an earlier run of the name has gone, "" where there was none.
+    The folder itself is locked: a process that is killed leaves no lock behind. `number` is what
+    `number_of` gave when the run began: another folder may have taken the name since.
     """
 
-    def __init__(self, folder: str, aside: str = "") -> None:
-        self.aside, self.handle = aside, os.open(folder, os.O_RDONLY)
+    def __init__(self, folder: str, number: int | None = None) -> None:
+        self.handle = os.open(folder, os.O_RDONLY)
         try:
             fcntl.flock(self.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            taken = number not in (None, os.fstat(self.handle).st_ino)
         except BlockingIOError:
+            taken = True
+        except OSError:  # a file system without locks
+            taken = False
+        if taken:
             reason = "another training writes here; wait for its end, or name another folder"
-            raise BlockingIOError(errno.EAGAIN, reason, folder) from None
-        except OSError:
-            pass  # a file system without locks
+            raise BlockingIOError(errno.EAGAIN, reason, folder)
 
     def release(self) -> None:
         if self.handle >= 0:
@@ -37,15 +40,15 @@ class Hold:
             self.release()
 
 
-def begin(folder: str) -> Hold:
-    """An empty folder for a new run, held. Raises OSError."""
-    aside = put_aside(folder)
-    os.makedirs(folder, exist_ok=True)
-    return Hold(folder, aside)
+def number_of(folder: str) -> int:
+    """What tells this folder from another of its name."""
+    return os.stat(folder).st_ino
 
 
 def put_aside(folder: str) -> str:
-    """Keeps an earlier run of this name under the next free number; nothing is overwritten."""
+    """Keeps an earlier run of this name under the next free number, and gives that folder, "" where
+    there was none; nothing is overwritten. Raises OSError.
+    """
     if not os.path.isdir(folder) or not os.listdir(folder):
         return ""
     if MARKS.isdisjoint(os.listdir(folder)):

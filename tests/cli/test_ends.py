@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 
 import pytest
 
+from modelspec.cli.output import as_json
 from tests.cli.specs import TWEETS
 from tests.conftest import cli_environment
 
@@ -213,3 +215,10 @@ train: {epochs: 2}
 """)
     done = run_cli("train", "spec.yaml", env={"OMP_NUM_THREADS": "1"})
     assert (done.code, "loss" in done.out) == (0, True), done.err  # torch itself would crash
+
+
+def test_a_result_for_scripts_is_json_whatever_was_measured(capsys):
+    as_json({"loss": float("nan"), "values": [float("inf"), 1.5]})
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {
+        "loss": None, "values": [None, 1.5],
+    }  # fmt: skip

@@ -155,7 +155,6 @@ def test_started_from_given_weights_and_killed_at_once_it_resumes_from_those(
     first = trained(path, tmp_path / "first", "train.epochs=1")
     second = Trainer(graph_of(path), str(tmp_path / "second"), device="cpu", weights=first.folder)
     begun = {name: value.clone() for name, value in second.loop.at.weights.items()}
-    second.hold.release()  # as the kill does
     resumed = Trainer.resumed(run.load(str(tmp_path / "second"), device="cpu"))
     for name, value in resumed.loop.at.weights.items():
         assert value.equal(begun[name]), name

@@ -123,15 +123,18 @@ def test_a_folder_is_trained_in_by_one_at_a_time(path: Path, tmp_path: Path) -> 
     next(events)
     for other in (
         lambda: Trainer(graph_of(path), place, device="cpu"),
-        lambda: Trainer.resumed(run.load(place, device="cpu")),
+        lambda: next(Trainer.resumed(run.load(place, device="cpu")).run()),
         lambda: run.build(graph_of(path), place),
     ):
         with pytest.raises(BlockingIOError, match="another training writes here"):
             other()
     events.close()
-    assert [p.name for p in tmp_path.iterdir() if p.is_dir() and p.name != "specs"] == ["run"]
-    ended(Trainer.resumed(run.load(place, device="cpu")))
-    assert len(run.load(place).history) == 2
+    first, second = (Trainer(graph_of(path), place, device="cpu").run() for _ in range(2))
+    with pytest.raises(BlockingIOError):
+        next(first)  # its folder has gone aside
+    assert len(list(second)) > 1
+    ended(Trainer.resumed(run.load(f"{place}-1", device="cpu")))
+    assert len(run.load(f"{place}-1").history) == 2
 
 
 def test_a_folder_that_holds_other_things_stays_where_it_is(path: Path, tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ def test_a_file_that_is_not_there_is_shown_where_the_spec_names_it(spec: SpecFil
     path = spec(with_weights("weights: runs/nowhere"))
     said = refusal(lambda: Module(graph_of(path)))
     assert "bad-weights" in said
-    assert "No such file" in said
+    assert "no such file" in said
 
 
 def test_given_weights_that_do_not_fit_leave_no_run(

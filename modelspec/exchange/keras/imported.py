@@ -26,7 +26,7 @@ from modelspec.exchange.keras.weights import Matched
 from modelspec.exchange.motifs.spec import folded
 from modelspec.language.word import Reject
 from modelspec.model.graph import Graph
-from modelspec.model.run_folder import begin
+from modelspec.model.run_folder import put_aside
 from modelspec.source.diagnostics import Rejected
 from modelspec.source.text import Source
 from modelspec.source.tree import write
@@ -216,7 +216,8 @@ def keep(
     known: dict[str, Any],
 ) -> None:
     """Write the folder; an earlier one of the name is put aside. The spec makes it a run."""
-    hold = begin(folder)
+    put_aside(folder)
+    os.makedirs(folder, exist_ok=True)
     put(os.path.join(folder, "encoders.json"), b"{}")
     put(os.path.join(folder, "run.json"), (json.dumps(known, indent=1) + "\n").encode())
     if states:
@@ -226,7 +227,6 @@ def keep(
         plain = {name: np.array(value, order="C") for name, value in arrays.items()}
         save_file(plain, file, metadata={"format": "modelspec"})
     put(os.path.join(folder, "spec.yaml"), text.encode())
-    hold.release()
 
 
 def put(path: str, content: bytes) -> None:
