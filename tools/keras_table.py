@@ -46,6 +46,7 @@ DIFFERS |= {
     "layers.ContrastLimitedAdaptiveHistogramEqualization": "limits and mirrors as on Keras's other "
     "backends; on torch the limit is cut to a whole number, and edges are repeated",
     "layers.RandomColorJitter": "with channels first too; Keras takes the last axis for channels",
+    "layers.RandomColorDegeneration": "grey images too, which Keras's functional API refuses",
     "layers.RandomCrop": "crops in inference as Keras says; there it hands images on",
     "layers.RandomGaussianBlur": "takes kernels of two sizes; Keras fails with them on torch",
     "layers.RandAugment": "as on Keras's other backends; on torch its operations write into the "

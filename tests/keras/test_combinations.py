@@ -39,7 +39,6 @@ REFUSED = [
     (SCORES | {"attention_axes": []}, BETWEEN, "[] are not axes between the batch"),
     ({"type": "Conv2D", "filters": 2, **ORTHOGONAL}, {"x": [4, 4, 1]}, "takes matrices"),
     ({"type": "DepthwiseConv1D", **ORTHOGONAL}, {"x": [4, 1]}, "takes matrices"),
-    ({"type": "RandomColorDegeneration", "factor": 0.5}, {"x": [8, 6, 1]}, "images of 3 channels"),
     ({"type": "Subtract"}, {"a": {"shape": [3], "dtype": "bool"},
                             "b": {"shape": [3], "dtype": "bool"}}, "both inputs are bool"),
 ]  # fmt: skip

@@ -72,7 +72,7 @@ class RandomSaturation(Augmentation):
 class RandomColorDegeneration(Augmentation):
     """Mixes each image with its grey version."""
 
-    counts = RGB
+    counts = GREY_OR_RGB
     factor = Reach("The share of grey.", low=-1, floor=-1)
     value_range = Range()
     data_format = data_format()
