@@ -65,6 +65,11 @@ class Encoding:
         self.constants[own] = "\n".join(broken(f"{own} = {text}"))
         return own
 
+    def state_of(self, one: Wanted, *keys: str) -> str:
+        """The names of constants that hold what an encoder learnt, as arguments."""
+        state = self.learnt.encoders[one.name]
+        return ", ".join(self.constant(f"{one.name}_{key}", state[key]) for key in keys)
+
     # -- rows to tensors --------------------------------------------------------------------
 
     def encoded(self, one: Wanted) -> str:
@@ -171,16 +176,13 @@ def cast(dtype: str) -> str:
 
 
 def standardize(to: Encoding, one: Wanted, word: Any, state: Any, cells: str) -> str:
-    mean = to.constant(f"{one.name}_mean", state["mean"])
-    deviation = to.constant(f"{one.name}_deviation", state["deviation"])
-    return f"{to.take('standardized')}({to.take('numbers')}({cells}), {mean}, {deviation})"
+    learnt = to.state_of(one, "mean", "deviation")
+    return f"{to.take('standardized')}({to.take('numbers')}({cells}), {learnt})"
 
 
 def scale(to: Encoding, one: Wanted, word: Any, state: Any, cells: str) -> str:
-    smallest = to.constant(f"{one.name}_smallest", state["smallest"])
-    largest = to.constant(f"{one.name}_largest", state["largest"])
-    ends = tuple(word.range)
-    return f"{to.take('scaled')}({to.take('numbers')}({cells}), {smallest}, {largest}, {ends})"
+    learnt, ends = to.state_of(one, "smallest", "largest"), tuple(word.range)
+    return f"{to.take('scaled')}({to.take('numbers')}({cells}), {learnt}, {ends})"
 
 
 def labels(to: Encoding, one: Wanted, word: Any, state: Any, cells: str) -> str:
@@ -213,16 +215,12 @@ def as_classes(to: Encoding, one: Wanted, word: Any, state: Any, value: str) -> 
 
 
 def as_raw(to: Encoding, one: Wanted, word: Any, state: Any, value: str) -> str:
-    mean = to.constant(f"{one.name}_mean", state["mean"])
-    deviation = to.constant(f"{one.name}_deviation", state["deviation"])
-    return f"{to.take('raw')}({value}, {mean}, {deviation}).tolist()"
+    return f"{to.take('raw')}({value}, {to.state_of(one, 'mean', 'deviation')}).tolist()"
 
 
 def as_unscaled(to: Encoding, one: Wanted, word: Any, state: Any, value: str) -> str:
-    smallest = to.constant(f"{one.name}_smallest", state["smallest"])
-    largest = to.constant(f"{one.name}_largest", state["largest"])
-    ends = tuple(word.range)
-    return f"{to.take('unscaled')}({value}, {smallest}, {largest}, {ends}).tolist()"
+    learnt, ends = to.state_of(one, "smallest", "largest"), tuple(word.range)
+    return f"{to.take('unscaled')}({value}, {learnt}, {ends}).tolist()"
 
 
 def as_text(to: Encoding, one: Wanted, word: Any, state: Any, value: str) -> str:
