@@ -36,11 +36,27 @@ def _lines(value: Any, indent: int) -> Iterator[str]:
         yield " " * indent + inline
     elif isinstance(value, dict):
         yield from _entries(value, indent)
+    elif all(isinstance(item, (int, float)) for item in value):
+        yield from _filled([_scalar(item) for item in value], indent)
     else:
         for item in value:
             first, *rest = _lines(item, indent + 2)
             yield f"{' ' * indent}- {first[indent + 2 :]}"
             yield from rest
+
+
+def _filled(texts: list[str], indent: int) -> Iterator[str]:
+    """Many numbers in as few lines as they take."""
+    line = " " * indent + "["
+    for text in texts[:-1]:
+        if len(line) + len(text) + 1 > WIDTH:
+            yield line.rstrip()
+            line = " " * (indent + 1)
+        line += f"{text}, "
+    if len(line) + len(texts[-1]) + 1 > WIDTH:
+        yield line.rstrip()
+        line = " " * (indent + 1)
+    yield f"{line}{texts[-1]}]"
 
 
 def _entries(mapping: dict[Any, Any], indent: int) -> Iterator[str]:

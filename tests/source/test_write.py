@@ -101,3 +101,14 @@ def test_only_what_needs_quotes_has_them():
     assert write({"a": plain}) == (
         'a: [no, a b, "12", "12:30", a/b.csv, \'C:\\x\', "it\'s", "a\\tb", "${x}", \'say "hi"\']\n'
     )
+
+
+def test_many_numbers_take_as_few_lines_as_they_need():
+    plain = {"table": {"type": "Constant", "value": [[n / 7 for n in range(12)], [1, 2]]}}
+    text = write(plain)
+    assert text.splitlines()[2:5] == [
+        "  value:",
+        "    - [0.0, 0.14285714285714285, 0.2857142857142857, 0.42857142857142855, 0.5714285714285714,",
+        "       0.7142857142857143, 0.8571428571428571, 1.0, 1.1428571428571428, 1.2857142857142858,",
+    ]
+    assert to_plain(parse(Source("spec.yaml", text))) == plain

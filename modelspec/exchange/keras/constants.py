@@ -14,6 +14,7 @@ from modelspec.exchange.keras.calls import PAIRWISE, Call
 from modelspec.exchange.keras.hdf5 import Array
 from modelspec.exchange.keras.masks import prune
 from modelspec.exchange.keras.model import Model, Node, Part, Slice, Tensor, tensors
+from modelspec.exchange.keras.words import rounded
 
 if TYPE_CHECKING:
     from modelspec.exchange.keras.graphs import Graph
@@ -142,7 +143,7 @@ def as_constant(written: list[Any], beside: Tensor | None) -> list[Any] | None:
     """An array among an operation's arguments as the value of a `Constant`, without the batch:
     it broadcasts against a tensor. None where samples would differ.
     """
-    value = np.array(written)
+    value = np.array(rounded(written))
     rank = value.ndim if beside is None or beside.shape is None else len(beside.shape)
     if value.ndim == rank:
         return value[0].tolist() if len(value) == 1 else None
