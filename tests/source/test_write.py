@@ -106,9 +106,9 @@ def test_only_what_needs_quotes_has_them():
 def test_many_numbers_take_as_few_lines_as_they_need():
     plain = {"table": {"type": "Constant", "value": [[n / 7 for n in range(12)], [1, 2]]}}
     text = write(plain)
-    assert text.splitlines()[2:5] == [
-        "  value:",
-        "    - [0.0, 0.14285714285714285, 0.2857142857142857, 0.42857142857142855, 0.5714285714285714,",
-        "       0.7142857142857143, 0.8571428571428571, 1.0, 1.1428571428571428, 1.2857142857142858,",
-    ]
+    first, second, third, last = text.splitlines()[3:]
+    assert first.startswith("    - [0.0, 0.14285714285714285, ")
+    assert second.startswith("       0.7142857142857143, ")
+    assert third.endswith("1.5714285714285714]")
+    assert last == "    - [1, 2]"
     assert to_plain(parse(Source("spec.yaml", text))) == plain
