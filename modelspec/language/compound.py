@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 from modelspec.language.values import (
@@ -59,15 +60,13 @@ class ListOf(Kind[list[Any]]):
         raise Mismatch(fact(node), node, bracketed(node, self.length or 1))
 
     def items(self, node: Sequence, reader: Reader, owner: Any) -> list[Any]:
-        """Each item's value; what is wrong with one keeps none of the others from being read."""
-        found, wrong = [], []
+        """Each item's value; what is wrong inside one keeps none of the others from being read."""
+        found = []
         for item in node.items:
-            try:
+            with suppress(Reported):
                 found.append(self.item.read(item, reader, owner))
-            except (Mismatch, Reported) as fault:
-                wrong.append(fault)
-        if wrong:
-            raise next((one for one in wrong if isinstance(one, Mismatch)), wrong[0])
+        if len(found) < len(node.items):
+            raise Reported
         return found
 
     def noun(self) -> str:
