@@ -183,6 +183,8 @@ def header_of(file: str) -> dict[str, Any]:
         if length > LARGEST_HEADER or length > os.path.getsize(file):
             raise ValueError("its header is longer than the file or the limit")
         header = stream.read(length)
+    if not header:
+        raise ValueError("it is empty")
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({name for name, _ in pairs}) < len(pairs):
@@ -194,6 +196,8 @@ def header_of(file: str) -> dict[str, Any]:
         return found
     except RecursionError:
         raise ValueError("its header is nested too deep") from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise ValueError("its header is not JSON") from None
 
 
 def write(weights: Mapping[str, Tensor], file: str) -> None:

@@ -349,3 +349,15 @@ def test_fresh_weights_lie_in_memory_as_a_file_has_them():
     spec = "inputs: {x: [5, 4]}\nlayers:\n  made: {type: SimpleRNN, units: 4}\n"
     weights = modelspec.build(spec).weights()
     assert weights["made.recurrent_kernel"].is_contiguous()
+
+
+@pytest.mark.parametrize(
+    ("content", "fact"), [(b"", "it is empty"), (b"\5" + b"\0" * 7 + b"abcde", "not JSON")]
+)
+def test_a_file_that_was_cut_says_so_and_how_its_run_mends_it(spec, tmp_path, content, fact):
+    made = run.build(
+        graph_of(spec("inputs: {x: [2]}\nlayers: [{type: Dense, units: 1}]\n")), str(tmp_path / "r")
+    )
+    (tmp_path / "r" / "weights.safetensors").write_bytes(content)
+    with pytest.raises(Unreadable, match=f"{fact}.*train --resume"):
+        _ = run.load(made.folder).module
