@@ -64,9 +64,26 @@ def test_a_mask_that_keras_has_in_one_place_and_lost_in_another_is_refused(tmp_p
     words, x = embedded()
     x = L.Add()([x, attended(x)])
     x = L.Add()([x, attended(x)])
-    model = keras.Model(words, L.GlobalAveragePooling1D()(x))
+    model = keras.Model(words, L.LSTM(2)(x))
     with pytest.raises(modelspec.Rejected, match="a mask that an attention above it has lost"):
         compared(model, tmp_path)
+
+
+def test_a_mean_that_keras_still_takes_by_the_lost_mask_is_spelt_out(tmp_path):
+    words, x = embedded()
+    for _ in range(2):
+        x = L.LayerNormalization()(L.Add()([x, attended(x)]))
+    spec = compared(keras.Model(words, L.GlobalAveragePooling1D(name="mean")(x)), tmp_path)
+    assert (
+        spec.partition("  not_equal:")[2]
+        == """ {type: ops.NotEqual, x2: 0, from: words}
+  mean_there: {type: ops.Cast, to: float32}
+  mean_sum: {type: ops.Einsum, subscripts: "bt,btf->bf", from: [mean_there, layer_normalization_1]}
+  mean_count: {type: ops.Sum, axis: 1, keepdims: true, from: mean_there}
+  mean: {type: ops.Divide, from: [mean_sum, mean_count]}
+outputs: [mean]
+"""
+    )
 
 
 def test_a_dropout_hands_on_the_very_tensor_whose_mask_is_taken_off(tmp_path):

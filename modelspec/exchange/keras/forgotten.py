@@ -7,9 +7,11 @@ Masks that Keras wrote into a call reach it all the same.
 
 from __future__ import annotations
 
+from typing import Any
+
 from modelspec.exchange.keras.entries import PRECISIONS, declared, policy
 from modelspec.exchange.keras.faults import Faults
-from modelspec.exchange.keras.masks import ARGUMENTS, RECURRENT, TAKE, key
+from modelspec.exchange.keras.masks import ARGUMENTS, RECURRENT, TAKE, key, prune
 from modelspec.exchange.keras.model import Model, Node, Part, Tensor, tensors
 from modelspec.exchange.keras.order import by_depth
 
@@ -34,6 +36,9 @@ READ_ALONE = (
     "nothing else reads, such as a LayerNormalization of it, check what the model predicts, and "
     "save it again"
 )
+
+
+Plain = dict[str, Any]
 
 
 class Mask:
@@ -89,6 +94,9 @@ class Walk:
             return masks[:1]
         written = next(tensors(node.kwargs.get("mask")), None) is not None
         if written and any(mask.bare for mask in masks):
+            if part.kind == "GlobalAveragePooling1D" and not part.config.get("keepdims"):
+                self.spell(part, node, read[0])
+                return [Mask()]
             self.faults.refuse(part.name, TORN, READ_ALONE)
         if part.model is not None:
             given_back(node, masks)
@@ -138,18 +146,46 @@ class Walk:
         """Put a cast before a tensor's reader: an operation, and so without a mask."""
         name = f"{tensor.part}_{tensor.node}_unmasked" if tensor.node else f"{tensor.part}_unmasked"
         if name not in self.model.by_name:
-            dtype = policy(reader.config.get("dtype"))
-            config = {"dtype": PRECISIONS.get(dtype, dtype)}
-            part = Part(
-                {"class_name": "Cast", "name": name, "module": "keras.ops", "config": config},
-                self.faults,
-            )
             source = Tensor(tensor.part, tensor.node, tensor.index, tensor.shape)
-            part.nodes = [Node([source], {})]
-            self.model.parts.append(part)
-            self.model.by_name[name] = part
-        self.faults.note(why)
+            self.operation("Cast", name, {"dtype": computes(reader)}, [source])
+            self.faults.note(why)
         tensor.part, tensor.node, tensor.index = name, 0, 0
+
+    def spell(self, pooling: Part, node: Node, x: Tensor) -> None:
+        """The mean over steps that Keras masks though their tensor has no mask here any more: by
+        the operations that Keras makes the mask with.
+        """
+        written = next(tensors(node.kwargs["mask"]))
+        name, mask = pooling.name, self.first(written)
+        there = self.operation("Cast", f"{name}_there", {"dtype": computes(pooling)}, [mask])
+        how = {"subscripts": "bt,btf->bf"}
+        total = self.operation("Einsum", f"{name}_sum", how, [there, x])
+        count = self.operation("Sum", f"{name}_count", {"axis": 1, "keepdims": True}, [there])
+        pooling.kind, pooling.module, pooling.config = "Divide", "keras.ops", {}
+        pooling.nodes = [Node([total, count], {})]
+        prune(self.model, {written.part})
+        self.faults.note(f"in Keras `{name}` leaves out steps whose mask an attention took off")
+
+    def first(self, mask: Tensor) -> Tensor:
+        """A mask without what Keras joins it to itself by, in a sum of two masked alike."""
+        part = self.model.by_name[mask.part]
+        joined = part.nodes[mask.node].tensors() if part.kind == "LogicalOr" else []
+        return self.first(joined[0]) if len({key(one) for one in joined}) == 1 else mask
+
+    def operation(self, kind: str, name: str, config: Plain, read: list[Tensor]) -> Tensor:
+        """A further operation of the model."""
+        written = {"class_name": kind, "name": name, "module": "keras.ops", "config": config}
+        part = Part(written, self.faults)
+        part.nodes = [Node(list(read), {})]
+        self.model.parts.append(part)
+        self.model.by_name[name] = part
+        return Tensor(name, 0, 0)
+
+
+def computes(part: Part) -> str:
+    """The dtype that a layer computes in."""
+    dtype = policy(part.config.get("dtype"))
+    return PRECISIONS.get(dtype, dtype)
 
 
 def given_a_state(part: Part, node: Node) -> bool:
