@@ -176,6 +176,31 @@ def test_a_layer_computes_in_its_own_dtype(layer, dtype, tmp_path):
     source_runs_as(randomised(modelspec.build(spec)), tmp_path)
 
 
+OVER_GATES = (
+    "GRU, units: 3", "GRU, units: 3, reset_after: false", "LSTM, units: 3",
+    "ConvLSTM1D, filters: 3, kernel_size: 2",
+    "ConvLSTM1D, filters: 3, kernel_size: 2, activation: softmax",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", OVER_GATES)
+@pytest.mark.parametrize("gate", ["softmax", "log_softmax"])
+def test_an_activation_over_units_is_over_those_of_each_gate(layer, gate, tmp_path):
+    dims = "[4, 5, 4]" if layer.startswith("Conv") else "[5, 4]"
+    spec = of_one(f"{{type: {layer}, recurrent_activation: {gate}}}", dims)
+    source_runs_as(randomised(modelspec.build(spec)), tmp_path)
+
+
+def test_integers_round_before_the_point(tmp_path):
+    spec = of_one("{type: ops.Round, decimals: -1}", "{shape: [4], dtype: int32}")
+    module = modelspec.build(spec)
+    running = export_python.run(
+        module.graph, export_python.write(module, str(tmp_path / "made.py"))
+    )
+    given = {"x": torch.tensor([[4, 6, 15, -26]], dtype=torch.int32)}
+    assert running(given)["made"].tolist() == module(given)["made"].tolist() == [[0, 10, 20, -30]]
+
+
 JOINING = (
     "Multiply, from: [a, b]", "Multiply, from: [a, c]", "Maximum, from: [a, b, c]",
     "Minimum, from: [a, b]", "Average, from: [a, b]", "Concatenate, from: [a, c]",

@@ -46,8 +46,10 @@ def read_images(
     made = arguments(
         padded_convolution(p.of_inputs, weights["kernel"], around(p, site)),
         padded_convolution(p.of_state, weights["recurrent_kernel"], state_edges(p)),
-        function(p.activation),
-        function(p.recurrent_activation),
+        *(
+            function(word, last=1 if last else -1)
+            for word in (p.activation, p.recurrent_activation)
+        ),
         **({"drop": p.recurrent_dropout} if p.recurrent_dropout else {}),
     )
     module = site.module(

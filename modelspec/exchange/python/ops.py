@@ -98,6 +98,8 @@ def special(p: Any, site: Site) -> Out:
     """Operations on one tensor with arguments of their own."""
     (x,) = operands(p, site)
     whole = not is_float(working(p, site))
+    if short(p) == "Round" and whole and p.decimals < 0:
+        return done(p, site, f"{x}.double().round({arguments(**decimals(p))})", "float64")
     texts: dict[str, Callable[[], str]] = {
         "Negative": lambda: f"-{x}",
         "LogicalNot": lambda: f"torch.logical_not({x})",

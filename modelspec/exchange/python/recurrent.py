@@ -140,14 +140,16 @@ def traced(p: Any, site: Site, traces: list[str], given: Reading, zero_masked: b
     return Read(traces[0] if p.return_sequences else finals[0], finals)
 
 
-def function(word: Any, usual: str = "nn.Identity()") -> str:
-    """An activation as a function of one tensor."""
+def function(word: Any, usual: str = "nn.Identity()", *, last: int = -1) -> str:
+    """An activation as a function of one tensor, whose `last` axis is the last one of the spec."""
     if word is None or isinstance(word, words.Linear):
         return usual if word is None else "nn.Identity()"
     if type(word) in SIMPLE:
         return SIMPLE[type(word)]
     if type(word) in ALONG and not isinstance(word, words.Sparsemax):
-        return f"lambda x: {ALONG[type(word)]}(x, dim={word.axis})"
+        if last != -1 and word.axis != -1:
+            raise Unwritten("its activation works along another axis than the last")
+        return f"lambda x: {ALONG[type(word)]}(x, dim={last if word.axis == -1 else word.axis})"
     if type(word) in WITH:
         called, *names = WITH[type(word)]
         given = arguments("x", *(repr(getattr(word, name)) for name in names))

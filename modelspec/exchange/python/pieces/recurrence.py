@@ -102,7 +102,7 @@ class SteppedGRU(SteppedRNN):
         inner = self.project(states[0], keep)
         inner = inner if self.recurrent_bias is None else inner + self.recurrent_bias
         gates, product = torch.split(inner, both, 1)
-        update, reset = self.gate(x_gates + gates).chunk(2, 1)
+        update, reset = map(self.gate, (x_gates + gates).chunk(2, 1))
         new = self.activation(x_new + reset * product)
         return [update * states[0] + (1 - update) * new]
 
@@ -121,7 +121,7 @@ class ResetFirstGRU(SteppedRNN):
         else:
             parts = zip(keep, kernel.chunk(2), strict=False)
             gates = torch.cat([F.linear(state * factor, weight) for factor, weight in parts], 1)
-        update, reset = self.gate(x_gates + gates).chunk(2, 1)
+        update, reset = map(self.gate, (x_gates + gates).chunk(2, 1))
         kept = reset * state if keep is None else reset * state * keep[2]
         new = self.activation(x_new + F.linear(kept, kernel_new))
         return [update * state + (1 - update) * new]
