@@ -60,7 +60,7 @@ def command(
     else:
         for file in made.files:
             click.echo(file)
-        click.echo(differences(made))
+        click.echo(differences(made), nl=False)
     return 1 if made.fails else 0
 
 
@@ -74,7 +74,7 @@ def to_stdout(run: str, form: str, trust_code: bool) -> int:
             with open(path, "rb") as file:
                 copyfileobj(file, sys.stdout.buffer)
     tell_notes(made)
-    click.echo(differences(made), err=True)
+    click.echo(differences(made), nl=False, err=True)
     return 1 if made.fails else 0
 
 
@@ -88,8 +88,8 @@ def differences(made: Exported) -> str:
     lines = []
     for one in made.compared:
         verdict = "  differs: nothing was written" if one.fails else ""
-        lines.append(f"  {one.name}: largest difference {one.difference:.1e}{verdict}")
-    return "\n".join(lines)
+        lines.append(f"  {one.name}: largest difference {one.difference:.1e}{verdict}\n")
+    return "".join(lines)
 
 
 def exported(run: str, form: str, path: str, with_training: bool, trust_code: bool) -> Exported:

@@ -271,12 +271,10 @@ def test_padding_that_the_size_decides_is_found_as_it_runs(spec, tmp_path):
 
 
 def test_random_layers_change_images_in_training_or_say_that_they_are_left_out(tmp_path):
-    layers = (
-        "{type: Rescaling, scale: 0.5}, {type: RandomFlip}, {type: RandomRotation, factor: 0.1}"
-    )
+    layers = "{type: Rescaling, scale: 0.5}, {type: RandomFlip}, {type: RandomShear, x_factor: 0.1}"
     module = modelspec.build(of_one(f"{{type: Pipeline, layers: [{layers}]}}", "[4, 4, 3]"))
     files = export_python.write(module, str(tmp_path / "made.py"))
-    assert "# RandomRotation changes images in training alone: left out here" in (
+    assert "# RandomShear changes images in training alone: left out here" in (
         Path(files[0]).read_text(encoding="utf-8")
     )
     model, x = (

@@ -104,12 +104,11 @@ def one_sided(kind: Factor, value: Any) -> Any:
     """[-0.2, 0.2], which Keras makes of 0.2, as 0.2 where that stands for both."""
     if not isinstance(value, list) or len(value) != 2:
         return value
-    words = Words(Report())
     try:
-        whole = [kind.read(from_plain(one, NOWHERE), words, Word) for one in (value, value[1])]
+        single = kind.read(from_plain(value[1], NOWHERE), Words(Report()), Word)
     except (Mismatch, Reported):
         return value
-    return value[1] if whole[0] == whole[1] else value
+    return value[1] if list(single) == value else value
 
 
 def rounded(value: Any) -> Any:
