@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,10 @@ from modelspec.cli.output import as_json, measured, tell
 if TYPE_CHECKING:
     from modelspec.engine.loop import Finished
     from modelspec.engine.training import Trainer
+
+FRESH = (
+    "note: {0} holds weights, and this starts from fresh ones; `--weights {0}` starts from those"
+)
 
 
 @click.command("train")
@@ -74,6 +79,8 @@ def begun(
         tell(graph.warnings, "full")
     from modelspec.engine.training import Trainer
 
+    if weights is None and os.path.isfile(os.path.join(spec, "weights.safetensors")):
+        click.echo(FRESH.format(spec), err=True)
     trainer = Trainer(graph, run_folder(graph, run), device=device, weights=weights)
     if trainer.aside:
         kept = f"note: the run that was in {trainer.folder} is kept as {trainer.aside}"

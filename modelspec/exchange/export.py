@@ -163,7 +163,7 @@ def folder_beside(path: str) -> str:
     """A new folder in the nearest one to a path that there is; raises OSError where that takes
     none.
     """
-    refuse_folder(path)
+    refuse_special(path)
     where = os.path.dirname(os.path.abspath(path))
     while not os.path.lexists(where):
         where = os.path.dirname(where)
@@ -173,9 +173,12 @@ def folder_beside(path: str) -> str:
         raise type(error)(error.errno, error.strerror, where) from None
 
 
-def refuse_folder(path: str) -> None:
+def refuse_special(path: str) -> None:
+    """Raise OSError where a file that is moved here would take the place of something else."""
     if os.path.isdir(path):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(errno.EINVAL, "it is a pipe or a device; `-` is stdout", path)
 
 
 def moved(files: list[str], folder: str) -> list[str]:
@@ -183,7 +186,7 @@ def moved(files: list[str], folder: str) -> list[str]:
     targets = [os.path.join(folder, os.path.basename(file)) for file in files]
     os.makedirs(folder or ".", exist_ok=True)
     for target in targets:
-        refuse_folder(target)
+        refuse_special(target)
     for file, target in zip(files, targets, strict=True):
         os.replace(file, target)
     return targets

@@ -154,6 +154,15 @@ def test_weights_of_a_run_are_a_start(modelspec, run):
     assert json.loads(done.out)["values"]["loss"] < run["values"]["loss"] * 1.1
 
 
+def test_a_run_that_is_trained_anew_starts_from_fresh_weights_and_that_is_said(modelspec, run):
+    fresh = modelspec("train", "runs/points", "--run", "runs/again", "--format", "json")
+    assert fresh.err.splitlines()[0] == (
+        "note: runs/points holds weights, and this starts from fresh ones; "
+        "`--weights runs/points` starts from those"
+    )
+    assert json.loads(fresh.out)["values"] == run["values"]
+
+
 def test_a_spec_that_cannot_be_trained_says_why(modelspec):
     done = modelspec("train", "-", stdin="inputs: {x: [2]}\nlayers: [{type: Dense, units: 1}]\n")
     assert done.code == 1

@@ -143,6 +143,7 @@ def test_a_pt2_file_holds_no_pickle(tmp_path):
     [
         ("folder", "folder: is a directory"), ("file/m.py", "file: not a directory"),
         ("m.py", "m.safetensors: is a directory"),
+        ("pipe", "pipe: it is a pipe or a device; `-` is stdout"),
     ],
 )  # fmt: skip
 def test_a_place_that_takes_no_file_is_named_and_nothing_is_left(path, reason, tmp_path, capsys):
@@ -150,6 +151,7 @@ def test_a_place_that_takes_no_file_is_named_and_nothing_is_left(path, reason, t
     (tmp_path / "folder").mkdir()
     (tmp_path / "m.safetensors").mkdir()
     (tmp_path / "file").write_text("")
+    os.mkfifo(tmp_path / "pipe")
     before = sorted(tmp_path.rglob("*"))
     path = str(tmp_path / path)
     assert cli(["export", str(tmp_path / "run"), "--to", "python", "-o", path]) == 4

@@ -72,7 +72,8 @@ def steps(graph: Graph, samples: int) -> Iterator[Finding]:
     updates = math.ceil(
         an_epoch * training.epochs / (training.optimizer.gradient_accumulation_steps or 1)
     )
-    fact = f"{an_epoch:,} steps an epoch, {training.epochs:,} epochs"
+    several = "" if training.epochs == 1 else "s"
+    fact = f"{an_epoch:,} steps an epoch, {training.epochs:,} epoch{several}"
     for ramp in ramps(training.optimizer.learning_rate):
         if ramp.end + ramp.more > updates:
             yield late(ramp, updates, "updates", f"{fact}: {updates:,} updates", training)
