@@ -31,6 +31,8 @@ Running = Callable[[Tensors], Tensors]
 BATCHES = (1, 3)
 #: What a size that the spec leaves open is in a check.
 OPEN = 12
+#: The part of integers that is 0 in a check.
+PADDED = 0.25
 
 
 class Format(NamedTuple):
@@ -277,7 +279,9 @@ def difference(wanted: Tensor, found: Tensor) -> tuple[float, float]:
 
 
 def random_inputs(graph: Graph, batch: int, open_size: int = OPEN) -> Tensors:
-    """Normal floats, integers that every table has a row for, booleans."""
+    """Normal floats, booleans, integers that every table has a row for, a part of them 0: a table
+    may mask it.
+    """
     generator = torch.Generator().manual_seed(batch)
     highest = vocabulary(graph.program)
     found = {}
@@ -292,7 +296,10 @@ def random_inputs(graph: Graph, batch: int, open_size: int = OPEN) -> Tensors:
             found[name] = torch.randn(batch, *dims, generator=generator).to(dtype)
         else:
             high = 2 if dtype == torch.bool else highest
-            found[name] = torch.randint(0, high, (batch, *dims), generator=generator).to(dtype)
+            drawn = torch.randint(0, high, (batch, *dims), generator=generator)
+            behind = drawn[..., 1:]
+            behind[torch.rand(behind.shape, generator=generator) < PADDED] = 0
+            found[name] = drawn.to(dtype)
     return found
 
 

@@ -11,7 +11,8 @@ import modelspec
 from modelspec.cli.shell import run as cli
 from modelspec.engine.run import build
 from modelspec.exchange import export_python
-from modelspec.exchange.export import export_run
+from modelspec.exchange.export import export_run, random_inputs
+from modelspec.exchange.keras import verify
 from modelspec.exchange.python.source import python_source
 from tests.exchange.export_specs import ROOT
 
@@ -167,3 +168,11 @@ def test_folders_are_made_for_a_file_that_stays_alone(tmp_path):
         code = cli(["export", str(tmp_path / name), "--to", "python", "-o", str(path)])
         assert (code, path.exists()) == ((0, True) if name == "held" else (1, False))
     assert not (tmp_path / "new" / "refused").exists()
+
+
+def test_a_proof_runs_on_padded_words_however_many_there_are():
+    layers = "[{type: Embedding, input_dim: 20000, output_dim: 2, mask_zero: true}]"
+    graph = modelspec.check(f"inputs: {{words: {{shape: [40], dtype: int32}}}}\nlayers: {layers}\n")
+    for words in (random_inputs(graph, 3)["words"].numpy(), dict(verify.drawn(graph))["words"]):
+        assert 0.1 < (words == 0).mean() < 0.5
+        assert words[:, 0].all()

@@ -14,7 +14,7 @@ from modelspec.language.dtypes import is_float
 from modelspec.model.graph import Graph, Program
 
 TOLERANCE = 1e-4
-SAMPLES, OPEN_SIZE = 2, 16
+SAMPLES, OPEN_SIZE, PADDED = 2, 16, 0.25
 
 
 class Compared(NamedTuple):
@@ -126,7 +126,9 @@ def applications() -> dict[str, Any]:
 
 
 def drawn(graph: Graph) -> Iterator[tuple[str, Array]]:
-    """Random samples for each input; integers stay below what they are looked up in."""
+    """Random samples for each input; integers stay below what they are looked up in, and a part of
+    them is 0: among the words of a large table there would be none by chance.
+    """
     from modelspec.engine import wanted
 
     generator = np.random.default_rng(0)
@@ -139,7 +141,10 @@ def drawn(graph: Graph) -> Iterator[tuple[str, Array]]:
         if is_float(kind) and one.below is None:
             yield one.name, generator.normal(size=shape).astype(kind)
         else:
-            yield one.name, generator.integers(0, max(one.high, 1), shape).astype(kind)
+            found = generator.integers(0, max(one.high, 1), shape)
+            behind = found[..., 1:]
+            behind[generator.random(behind.shape) < PADDED] = 0  # which a table may mask
+            yield one.name, found.astype(kind)
 
 
 def predicted(model: Any, inputs: dict[str, Array]) -> list[Array]:
