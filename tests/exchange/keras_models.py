@@ -41,9 +41,11 @@ def outputs(model: Any, inputs: dict[str, torch.Tensor], names: list[str]) -> di
 
 
 def proved(module: Module, folder: Path) -> Any:
-    """The model in Keras, after holding its outputs to the engine's at two batch sizes."""
-    model = loaded(module, folder)
-    for batch in (1, 3):
+    """The model in Keras, after holding its outputs to the engine's at two batch sizes; where
+    samples go on from batch to batch, at two batches of their size.
+    """
+    model, graph = loaded(module, folder), module.graph
+    for batch in (1, 3) if graph.stateful is None else (graph.batch_size, graph.batch_size):
         inputs = fitting(module, drawn(module, batch))
         with torch.no_grad():
             wanted = module(inputs)
