@@ -14,6 +14,7 @@ from modelspec.engine.initializers import initial
 from modelspec.engine.random import seed_of
 from modelspec.engine.runner import TORCH
 from modelspec.model.graph import Graph, Owner
+from modelspec.model.run_folder import system_errors
 from modelspec.model.spec import Definition
 from modelspec.source.diagnostics import Report, Unreadable
 from modelspec.source.nearby import near
@@ -207,7 +208,8 @@ def write(weights: Mapping[str, Tensor], file: str) -> None:
     plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
     with open(file, "wb") as stream:
         mode = os.fstat(stream.fileno()).st_mode
-    save_file(plain, file, metadata={"format": "modelspec"})
+    with system_errors(file):
+        save_file(plain, file, metadata={"format": "modelspec"})
     os.chmod(file, mode)  # safetensors would let nobody but the owner read it
     with open(file, "rb") as stream:
         os.fsync(stream.fileno())

@@ -153,12 +153,21 @@ def settled(path: str, write: Callable[[str], list[str]], check: Check) -> Expor
     """
     beside = folder_beside(path)
     try:
-        files = write(os.path.join(beside, os.path.basename(path)))
+        files = written(write, beside, path)
         compared, notes = check(files)
         fails = any(one.fails for one in compared)
         return Exported([] if fails else moved(files, os.path.dirname(path)), compared, notes)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def written(write: Callable[[str], list[str]], beside: str, path: str) -> list[str]:
+    """The files in a folder of their own; raises OSError with the path that was asked for."""
+    try:
+        return write(os.path.join(beside, os.path.basename(path)))
+    except OSError as error:
+        number, reason = error.errno or errno.EIO, error.strerror or str(error)
+        raise OSError(number, reason, path) from None
 
 
 def folder_beside(path: str) -> str:

@@ -5,6 +5,7 @@ It is called as the module is, on a dict of tensors, and gives a dict of tensors
 
 from __future__ import annotations
 
+import io
 import warnings
 from typing import Any
 
@@ -51,7 +52,10 @@ def write(module: Module, path: str) -> list[str]:
         warnings.simplefilter("ignore")
         program = traced(module)
         program.example_inputs = None  # else torch keeps them in the file, as a pickle
-        torch.export.save(program, path)
+        held = io.BytesIO()  # written by torch itself, a full disk would end the process
+        torch.export.save(program, held)
+    with open(path, "wb") as stream:
+        stream.write(held.getbuffer())
     return [path]
 
 
@@ -68,7 +72,11 @@ def traced(module: Module) -> Any:
 
 
 def raise_untraced(failed: Exception, what: str) -> Any:
-    """Say that torch cannot trace a model; raises `Rejected`."""
+    """Say that torch cannot trace a model; raises `Rejected`, and what is no matter of tracing as
+    it is: a disk that is full.
+    """
+    if isinstance(failed, OSError):
+        raise failed
     report = Report()
     first = str(failed).strip().partition("\n")[0] or type(failed).__name__
     report.error("cannot-export", f"{what} traces the model", notes=[first[:300]],

@@ -1,10 +1,15 @@
-"""A run's folder as it begins: an earlier run steps aside, and one process at a time writes."""
+"""A run's folder as it is written: an earlier run steps aside, one process at a time writes, and
+what the disk refuses is an OSError.
+"""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 #: A run that began has left one of these, even where it ended at once.
 MARKS = {"run.json", "encoders.json", "encoders.json.new"}
@@ -61,3 +66,15 @@ def put_aside(folder: str) -> str:
     os.rename(folder, f"{folder}-{number}")
     hold.release()
     return f"{folder}-{number}"
+
+
+@contextmanager
+def system_errors(path: str) -> Iterator[None]:
+    """What safetensors raises where it cannot write, "... (os error 28)", as the OSError it was."""
+    try:
+        yield
+    except Exception as failed:
+        told = re.search(r"\(os error (\d+)\)", str(failed))
+        if told is None:
+            raise
+        raise OSError(int(told[1]), os.strerror(int(told[1])), path) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 
 import pytest
 import torch
@@ -176,3 +177,22 @@ def test_a_proof_runs_on_padded_words_however_many_there_are():
     for words in (random_inputs(graph, 3)["words"].numpy(), dict(verify.drawn(graph))["words"]):
         assert 0.1 < (words == 0).mean() < 0.5
         assert words[:, 0].all()
+
+
+@pytest.fixture
+def small_files():
+    """Files of this process end at 50 kB, as those on a full disk end somewhere."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("form", ["onnx", "pt2", "python", "safetensors", "keras"])
+def test_a_disk_that_takes_no_more_is_said_and_nothing_stays(form, tmp_path, capsys, small_files):
+    spec = "inputs: {x: [64]}\nlayers: [{type: Dense, units: 512}]\n"
+    build(modelspec.check(spec), str(tmp_path / "run"))
+    small_files()
+    path = str(tmp_path / f"made.{form}")
+    assert cli(["export", str(tmp_path / "run"), "--to", form, "-o", path]) == 4
+    assert capsys.readouterr().err == f"error: {path}: file too large\n"
+    assert [one.name for one in tmp_path.iterdir()] == ["run"]

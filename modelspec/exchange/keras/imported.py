@@ -26,7 +26,7 @@ from modelspec.exchange.keras.weights import Matched
 from modelspec.exchange.motifs.spec import folded
 from modelspec.language.word import Reject
 from modelspec.model.graph import Graph
-from modelspec.model.run_folder import put_aside
+from modelspec.model.run_folder import put_aside, system_errors
 from modelspec.source.diagnostics import Rejected
 from modelspec.source.text import Source
 from modelspec.source.tree import write
@@ -225,7 +225,8 @@ def keep(
     if arrays is not None:
         file = os.path.join(folder, "weights.safetensors")
         plain = {name: np.array(value, order="C") for name, value in arrays.items()}
-        save_file(plain, file, metadata={"format": "modelspec"})
+        with system_errors(file):
+            save_file(plain, file, metadata={"format": "modelspec"})
     put(os.path.join(folder, "spec.yaml"), text.encode())
 
 
