@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,7 +20,8 @@ from modelspec.engine.module import Module
 from modelspec.engine.run import Run, load
 from modelspec.exchange import export_python, export_weights
 from modelspec.exchange.python.encoding import Learnt
-from modelspec.model.graph import Graph, Program
+from modelspec.exchange.random_inputs import random_inputs
+from modelspec.model.graph import Graph
 from modelspec.source.diagnostics import Report
 
 Tensors = dict[str, Tensor]
@@ -29,10 +29,6 @@ Running = Callable[[Tensors], Tensors]
 
 #: How many samples each check has.
 BATCHES = (1, 3)
-#: What a size that the spec leaves open is in a check.
-OPEN = 12
-#: The part of integers that is 0 in a check.
-PADDED = 0.25
 
 
 class Format(NamedTuple):
@@ -285,50 +281,3 @@ def difference(wanted: Tensor, found: Tensor) -> tuple[float, float]:
     a, b = wanted.double(), found.double()
     apart = (a - b).abs()[(a != b) & ~(a.isnan() & b.isnan())]
     return (float(apart.max()) if len(apart) else 0.0), float(a.abs().nan_to_num(0, 0, 0).max())
-
-
-def random_inputs(graph: Graph, batch: int, open_size: int = OPEN) -> Tensors:
-    """Normal floats, booleans, integers that every table has a row for, a part of them 0: a table
-    may mask it.
-    """
-    generator = torch.Generator().manual_seed(batch)
-    highest = vocabulary(graph.program)
-    found = {}
-    for name, id in graph.program.inputs.items():
-        tensor = graph.program.tensors[id]
-        dims = [dim if isinstance(dim, int) else open_size for dim in tensor.shape or ()]
-        if tensor.dtype == "string":
-            found[name] = random_texts(batch, dims, generator)
-            continue
-        dtype = getattr(torch, tensor.dtype)
-        if dtype.is_floating_point:
-            found[name] = torch.randn(batch, *dims, generator=generator).to(dtype)
-        else:
-            high = 2 if dtype == torch.bool else highest
-            drawn = torch.randint(0, high, (batch, *dims), generator=generator)
-            behind = drawn[..., 1:]
-            behind[torch.rand(behind.shape, generator=generator) < PADDED] = 0
-            found[name] = drawn.to(dtype)
-    return found
-
-
-def random_texts(batch: int, dims: list[int], generator: torch.Generator) -> Any:
-    """Texts of a few words, some of them alike."""
-    words = ["a", "The", "model,", "reads", "two", "TEXTS.", "and", "café", "says", "so!", "word1"]
-    texts = np.empty((batch, *dims), object)
-    for place in np.ndindex(texts.shape):
-        chosen = torch.randint(0, len(words), (4,), generator=generator).tolist()
-        texts[place] = " ".join(words[at] for at in chosen)
-    return texts
-
-
-def vocabulary(program: Program) -> int:
-    """The size of the smallest table that integers may be looked up in."""
-    smallest = 100
-    for step in program.steps:
-        for argument in ("input_dim", "num_tokens", "num_classes"):
-            size: Any = vars(step.layer).get(argument)
-            smallest = min(smallest, size) if isinstance(size, int) else smallest
-        if step.body is not None:
-            smallest = min(smallest, vocabulary(step.body))
-    return smallest

@@ -7,17 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from modelspec.exchange.random_inputs import random_inputs
 from modelspec.model.graph import Graph
 
 #: The batch of the inputs that a model is traced with: torch takes 0 and 1 for constants.
-BATCH, OPEN = 4, 12
+BATCH = 4
 
 
 def examples(graph: Graph) -> dict[str, Tensor]:
     """Inputs to trace a model with."""
-    from modelspec.exchange.export import random_inputs
-
-    return random_inputs(graph, BATCH, OPEN)
+    return random_inputs(graph, BATCH)
 
 
 def free_sizes(graph: Graph) -> dict[str, dict[int, Any]]:

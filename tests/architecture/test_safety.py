@@ -51,7 +51,7 @@ COMPUTED_NAMES: dict[str, str] = {
     "modelspec/engine/metrics.py::begin": DTYPE,
     "modelspec/engine/operations.py::declared": DTYPE,
     "modelspec/engine/operations.py::torch_dtype": DTYPE,
-    "modelspec/exchange/export.py::random_inputs": DTYPE,
+    "modelspec/exchange/random_inputs.py::random_inputs": DTYPE,
     "modelspec/exchange/python/": "a word's arguments and dtypes, by the file's own tables",
 }
 

@@ -12,7 +12,7 @@ from torch import Tensor
 import modelspec
 from modelspec.catalog.words import find
 from modelspec.engine.module import Module
-from modelspec.exchange.export import vocabulary
+from modelspec.exchange.random_inputs import vocabulary
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "modelspec" / "catalog" / "examples"

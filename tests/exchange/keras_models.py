@@ -13,8 +13,9 @@ import torch
 
 import modelspec
 from modelspec.engine.module import Module
-from modelspec.exchange.export import difference, vocabulary
+from modelspec.exchange.export import difference
 from modelspec.exchange.keras_file import file
+from modelspec.exchange.random_inputs import vocabulary
 from tests.exchange.export_specs import drawn
 
 #: Of an output's largest value, or of 1 where all are smaller.

@@ -12,9 +12,10 @@ import modelspec
 from modelspec.cli.shell import run as cli
 from modelspec.engine.run import build
 from modelspec.exchange import export_python
-from modelspec.exchange.export import export_run, random_inputs
+from modelspec.exchange.export import export_run
 from modelspec.exchange.keras import verify
 from modelspec.exchange.python.source import python_source
+from modelspec.exchange.random_inputs import random_inputs
 from tests.exchange.export_specs import ROOT
 
 GUIDE = (
