@@ -29,6 +29,7 @@ BREAKS = Breaks()
 
 
 def words_of(text: str) -> list[str]:
+    """The words of a text, in small letters."""
     return text.lower().translate(BREAKS).split()
 
 

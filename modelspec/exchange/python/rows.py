@@ -1,16 +1,17 @@
 """Raw rows as tensors, and outputs as what they stand for: plain functions that a file takes along.
 
-Each stands in the file as it stands here, so nothing here refers to this package. A cell is a
+Each stands in the file as it stands here, and so does what it calls of the engine's. A cell is a
 number, a text, or a list of cells, as a CSV file, a line of JSON or a table has them.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from modelspec.engine.data.words import words_of
 
 
 def number(cell: Any) -> Any:
@@ -128,23 +129,6 @@ def of_each(chosen: Any, classes: list[Any]) -> Any:
     if isinstance(chosen, list):
         return [of_each(one, classes) for one in chosen]
     return classes[chosen]
-
-
-class Breaks(dict[int, str]):
-    """For `str.translate`: punctuation, symbols and white space become spaces."""
-
-    def __missing__(self, code: int) -> str:
-        kind = unicodedata.category(chr(code))
-        self[code] = " " if kind[0] in "PSZ" or kind == "Cc" else chr(code)
-        return self[code]
-
-
-BREAKS = Breaks()
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a text, in small letters."""
-    return text.lower().translate(BREAKS).split()
 
 
 def words(cells: tuple[Any, ...], vocabulary: dict[str, int], length: int) -> Tensor:

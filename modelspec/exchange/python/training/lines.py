@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tokenize
+from collections.abc import Iterator
 
 WIDTH = 96
 OPENING, CLOSING = "([{", ")]}"
@@ -48,22 +49,26 @@ def bare(line: str) -> str:
     return line
 
 
-def pair(text: str, at: int, depth: int = 0) -> int:
-    """Where the bracket closes that is open at `at`; texts are passed over."""
+def outside_texts(line: str, start: int = 0, depth: int = 0) -> Iterator[tuple[int, str, int]]:
+    """Each place from `start` on that is in no text, its letter, and how many brackets are open
+    behind it, of which `depth` are before.
+    """
     quote = ""
-    for place in range(at, len(text)):
-        one = text[place]
+    for place in range(start, len(line)):
+        one = line[place]
         if quote:
             quote = "" if one == quote else quote
         elif one in "'\"":
             quote = one
-        elif one in OPENING:
-            depth += 1
-        elif one in CLOSING:
-            depth -= 1
-            if depth == 0:
-                return place
-    return -1
+        else:
+            depth += (one in OPENING) - (one in CLOSING)
+            yield place, one, depth
+
+
+def pair(text: str, at: int, depth: int = 0) -> int:
+    """Where the bracket closes that is open at `at`; texts are passed over."""
+    places = outside_texts(text, at, depth)
+    return next((place for place, one, open in places if one in CLOSING and open == 0), -1)
 
 
 def broken(line: str) -> list[str]:
@@ -99,18 +104,9 @@ def brackets(line: str) -> list[tuple[int, int]]:
 
 def pieces(inside: str) -> list[str]:
     """What stands between brackets, cut after its commas, or before the words of a loop."""
-    found, depth, start = [], 0, 0
-    quote = ""
-    for at, one in enumerate(inside):
-        if quote:
-            quote = "" if one == quote else quote
-        elif one in "'\"":
-            quote = one
-        elif one in OPENING:
-            depth += 1
-        elif one in CLOSING:
-            depth -= 1
-        elif depth == 0 and (one == "," or inside.startswith((" for ", " if "), at)):
+    found, start = [], 0
+    for at, one, depth in outside_texts(inside):
+        if depth == 0 and (one == "," or inside.startswith((" for ", " if "), at)):
             end = at + (one == ",")
             found.append(inside[start:end].strip())
             start = end
